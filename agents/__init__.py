@@ -1,0 +1,1 @@
+"""Who proposes: models, roles, prompts, search, loop."""

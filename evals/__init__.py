@@ -1,0 +1,1 @@
+"""How well: batch runs, metrics, leaderboard, reports."""

@@ -1,0 +1,1 @@
+"""What is true: candidates, builds, sandbox, oracle, timing, counters, verdicts."""

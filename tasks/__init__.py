@@ -1,0 +1,1 @@
+"""What to compute: the task format, the suites, and the loaders of other people's suites."""

@@ -1,0 +1,51 @@
+"""Task: a reference `Model` with its inputs, and what is known of it.
+
+A task is a plain PyTorch file in KernelBench's format (`Model`, `get_inputs`, `get_init_inputs`).
+Such a file works unchanged. A module-level literal `TASK = {...}` may add what cannot be read off
+the code; its keys are the fields of `TaskMeta`. Reading a task never runs it: the metadata is parsed
+from the syntax tree, so that listing a suite needs neither torch nor trust. `tasks/reference.py` runs it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class TaskMeta:
+    """What a task file may declare of itself in its literal `TASK` dictionary.
+
+    `shapes` lists variants as overrides of the file's module-level constants, e.g.
+    `[{"BATCH": 64, "DIM": 1000}]`: the file's own values are the first variant.
+    `operations` and `bytes_moved` are arithmetic expressions over those constants
+    (`"2 * M * N * K"`), so that they hold for each variant; None means: count them.
+    """
+
+    title: str = ""
+    category: str = "uncategorised"
+    level: int | None = None
+    tolerance: str | None = None
+    """Precision class that the outputs are judged in (`fp32`, `bf16`, ...); None: from the dtypes."""
+    dtypes: tuple[str, ...] = ()
+    backward: bool = False
+    shapes: tuple[Mapping[str, int], ...] = ()
+    operations: str | None = None
+    bytes_moved: str | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One operator to make faster. `source` is the whole text of the reference file."""
+
+    name: str
+    source: str
+    path: Path | None = None
+    meta: TaskMeta = field(default_factory=TaskMeta)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the reference source, hex."""
+        return hashlib.sha256(self.source.encode()).hexdigest()
