@@ -6,4 +6,4 @@ class UsageError(Exception):
 
 
 class TaskError(UsageError):
-    """The task file itself is at fault: no Model, a reference that raises, inputs that are no tensors."""
+    """The task file is at fault: no Model, a reference that raises, inputs that are no tensors."""

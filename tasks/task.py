@@ -2,8 +2,9 @@
 
 A task is a plain PyTorch file in KernelBench's format (`Model`, `get_inputs`, `get_init_inputs`).
 Such a file works unchanged. A module-level literal `TASK = {...}` may add what cannot be read off
-the code; its keys are the fields of `TaskMeta`. Reading a task never runs it: the metadata is parsed
-from the syntax tree, so that listing a suite needs neither torch nor trust. `tasks/reference.py` runs it.
+the code; its keys are the fields of `TaskMeta`. Reading a task never runs it: the metadata is
+parsed from the syntax tree, so that listing a suite needs neither torch nor trust.
+`tasks/reference.py` runs it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class TaskMeta:
     category: str = "uncategorised"
     level: int | None = None
     tolerance: str | None = None
-    """Precision class that the outputs are judged in (`fp32`, `bf16`, ...); None: from the dtypes."""
+    """Precision class to judge the outputs in (`fp32`, `bf16`, ...); None: from the dtypes."""
     dtypes: tuple[str, ...] = ()
     backward: bool = False
     shapes: tuple[Mapping[str, int], ...] = ()

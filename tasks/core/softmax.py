@@ -1,0 +1,23 @@
+"""Softmax over the vocabulary, row by row."""
+
+import torch
+from torch import nn
+
+ROWS, COLS = 1024, 2048
+
+TASK = {
+    "title": "Row softmax",
+    "category": "softmax",
+    "level": 1,
+    "operations": "5 * ROWS * COLS",
+    "bytes_moved": "2 * ROWS * COLS * 4",
+}
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        return torch.softmax(x, dim=-1)
+
+
+def get_inputs():
+    return [torch.randn(ROWS, COLS)]
