@@ -72,6 +72,7 @@ def _value(node: ast.expr, constants: Mapping[str, Number]) -> Number:
         return -_value(node.operand, constants)
     assert isinstance(node, ast.BinOp)
     left, right = _value(node.left, constants), _value(node.right, constants)
-    if isinstance(node.op, ast.Pow) and abs(right) > 64:
-        raise ValueError(f"the power {right} is too large")
+    if isinstance(node.op, ast.Pow):
+        # In floating point a huge power overflows at once; in integers it would take all memory.
+        left = float(left)
     return _BINARY[type(node.op)](left, right)

@@ -23,6 +23,8 @@ class TaskMeta:
     `[{"BATCH": 64, "DIM": 1000}]`: the file's own values are the first variant.
     `operations` and `bytes_moved` are arithmetic expressions over those constants
     (`"2 * M * N * K"`), so that they hold for each variant; None means: count them.
+    An operation is one add, multiply, compare, exp, divide ...; the bytes are
+    what must be read and written at least.
     """
 
     title: str = ""

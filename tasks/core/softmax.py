@@ -1,4 +1,4 @@
-"""Softmax over the vocabulary, row by row."""
+"""Softmax of each row."""
 
 import torch
 from torch import nn
@@ -10,7 +10,7 @@ TASK = {
     "category": "softmax",
     "level": 1,
     "operations": "5 * ROWS * COLS",
-    "bytes_moved": "2 * ROWS * COLS * 4",
+    "bytes_moved": "2 * 4 * ROWS * COLS",
 }
 
 

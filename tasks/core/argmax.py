@@ -1,0 +1,23 @@
+"""The likeliest token of each position."""
+
+import torch
+from torch import nn
+
+TOKENS, VOCABULARY = 512, 8000
+
+TASK = {
+    "title": "Argmax of rows",
+    "category": "reduction",
+    "level": 1,
+    "operations": "TOKENS * VOCABULARY",
+    "bytes_moved": "4 * TOKENS * VOCABULARY + 8 * TOKENS",
+}
+
+
+class Model(nn.Module):
+    def forward(self, logits):
+        return torch.argmax(logits, dim=-1)
+
+
+def get_inputs():
+    return [torch.randn(TOKENS, VOCABULARY)]

@@ -1,0 +1,25 @@
+"""Mean cross-entropy of a language model's logits against the next tokens."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+TOKENS, VOCABULARY = 512, 8000
+
+TASK = {
+    "title": "Cross-entropy over a vocabulary",
+    "category": "loss",
+    "level": 1,
+    "operations": "4 * TOKENS * VOCABULARY",
+    "bytes_moved": "4 * TOKENS * VOCABULARY + 8 * TOKENS + 4",
+}
+
+
+class Model(nn.Module):
+    def forward(self, logits, targets):
+        return F.cross_entropy(logits, targets)
+
+
+def get_inputs():
+    scale = 1 + 2 * torch.rand(())
+    return [scale * torch.randn(TOKENS, VOCABULARY), torch.randint(0, VOCABULARY, (TOKENS,))]

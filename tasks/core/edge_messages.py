@@ -1,0 +1,27 @@
+"""Messages of a graph network: features of both ends of each edge, weighted, through ReLU."""
+
+import torch
+from torch import nn
+
+NODES, EDGES, WIDTH = 8192, 16384, 64
+
+TASK = {
+    "title": "Messages along the edges of a graph",
+    "category": "gather",
+    "level": 2,
+    "operations": "3 * EDGES * WIDTH",
+    # The nodes that random edges touch, messages and weights; then the ends of the edges.
+    "bytes_moved": "4 * (WIDTH * NODES * (1 - (1 - 1 / NODES) ** (2 * EDGES))"
+    " + EDGES * WIDTH + EDGES) + 2 * 8 * EDGES",
+}
+
+
+class Model(nn.Module):
+    def forward(self, x, source, target, weight):
+        return torch.relu(x[source] - x[target]) * weight.unsqueeze(-1)
+
+
+def get_inputs():
+    source, target = torch.randint(0, NODES, (2, EDGES)).unbind(0)
+    x, weight = torch.randn(NODES, WIDTH), torch.randn(EDGES)
+    return [x, source.contiguous(), target.contiguous(), weight]

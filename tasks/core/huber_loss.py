@@ -1,0 +1,25 @@
+"""Mean Huber loss, as for value functions and box regression."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+ROWS, COLS, DELTA = 2048, 1536, 1.5
+
+TASK = {
+    "title": "Huber loss",
+    "category": "loss",
+    "level": 1,
+    "operations": "6 * ROWS * COLS",
+    "bytes_moved": "4 * 2 * ROWS * COLS + 4",
+}
+
+
+class Model(nn.Module):
+    def forward(self, predictions, targets):
+        return F.huber_loss(predictions, targets, delta=DELTA)
+
+
+def get_inputs():
+    scale = 0.5 + 2 * torch.rand(())
+    return [scale * torch.randn(ROWS, COLS), torch.randn(ROWS, COLS)]

@@ -1,0 +1,24 @@
+"""Log-softmax over a vocabulary."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+TOKENS, VOCABULARY = 256, 8192
+
+TASK = {
+    "title": "Log-softmax over a vocabulary",
+    "category": "softmax",
+    "level": 1,
+    "operations": "5 * TOKENS * VOCABULARY",
+    "bytes_moved": "2 * 4 * TOKENS * VOCABULARY",
+}
+
+
+class Model(nn.Module):
+    def forward(self, logits):
+        return F.log_softmax(logits, dim=-1)
+
+
+def get_inputs():
+    return [2 * torch.randn(TOKENS, VOCABULARY)]

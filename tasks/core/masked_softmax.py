@@ -1,0 +1,29 @@
+"""Attention probabilities: scaled scores, padded keys masked by each sequence's length, softmax."""
+
+import math
+
+import torch
+from torch import nn
+
+BATCH, HEADS, TOKENS, HEAD_DIM = 4, 8, 256, 64
+
+TASK = {
+    "title": "Scaled softmax with key padding",
+    "category": "softmax",
+    "level": 2,
+    "operations": "7 * BATCH * HEADS * TOKENS * TOKENS",
+    "bytes_moved": "2 * 4 * BATCH * HEADS * TOKENS * TOKENS + 8 * BATCH",
+}
+
+
+class Model(nn.Module):
+    def forward(self, scores, lengths):
+        keys = torch.arange(scores.shape[-1], device=scores.device)
+        padded = (keys[None, :] >= lengths[:, None])[:, None, None, :]
+        scaled = scores / math.sqrt(HEAD_DIM)
+        return torch.softmax(scaled.masked_fill(padded, torch.finfo(scaled.dtype).min), dim=-1)
+
+
+def get_inputs():
+    scores = 8 * torch.randn(BATCH, HEADS, TOKENS, TOKENS)
+    return [scores, torch.randint(TOKENS // 4, TOKENS, (BATCH,))]

@@ -1,0 +1,26 @@
+"""SwiGLU in bfloat16, gate and value from separate projections."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+TOKENS, WIDTH = 512, 4096
+
+TASK = {
+    "title": "SwiGLU, bfloat16",
+    "category": "gated activation",
+    "level": 1,
+    "tolerance": "bf16",
+    "dtypes": ["bfloat16"],
+    "operations": "5 * TOKENS * WIDTH",
+    "bytes_moved": "2 * 3 * TOKENS * WIDTH",
+}
+
+
+class Model(nn.Module):
+    def forward(self, gate, value):
+        return F.silu(gate) * value
+
+
+def get_inputs():
+    return [torch.randn(TOKENS, WIDTH).bfloat16(), torch.randn(TOKENS, WIDTH).bfloat16()]
