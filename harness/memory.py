@@ -1,0 +1,82 @@
+"""Stopping a worker and reading its memory from outside.
+
+A worker is stopped at the moment that its calls return, all threads of it, and its outputs are read
+where they lie: nothing that it does afterwards can count. Needs the right to trace it (same user, or
+CAP_SYS_PTRACE), as process_vm_readv(2) says.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from pathlib import Path
+
+import torch
+
+from kernelwright.harness.arena import view
+from kernelwright.harness.errors import HarnessError
+from kernelwright.harness.sandbox.system import LIBC
+from kernelwright.harness.wire import Region
+
+_STOP_SECONDS = 5.0
+LIBC.process_vm_readv.restype = ctypes.c_ssize_t
+
+
+class Unreadable(Exception):
+    """The worker named memory that it does not have, or is gone."""
+
+
+class _Vector(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+def freeze(pid: int) -> None:
+    """Stop all threads of a worker and return when they stand. Raises Unreadable when it is gone."""
+    _signal(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while not _stands(pid):
+        if time.monotonic() > deadline:
+            raise HarnessError("a worker could not be stopped")
+
+
+def thaw(pid: int) -> None:
+    """Let it go on."""
+    _signal(pid, signal.SIGCONT)
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError as error:
+        raise Unreadable("the process is gone") from error
+
+
+def _stands(pid: int) -> bool:
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            state = (task / "stat").read_bytes().rpartition(b")")[2].split()[0]
+            if state in b"ZX":
+                raise Unreadable("the process has ended")
+            if state not in b"Tt":
+                return False
+    except FileNotFoundError:
+        return Path(f"/proc/{pid}").exists() and _stands(pid)
+    return True
+
+
+def read(pid: int, region: Region) -> torch.Tensor:
+    """A copy of the tensor that lies at `region` in a stopped worker. Raises Unreadable."""
+    flat = torch.empty(max(region.nbytes, 1), dtype=torch.uint8)
+    done = 0
+    while done < region.nbytes:
+        ours = _Vector(flat.data_ptr() + done, region.nbytes - done)
+        theirs = _Vector(region.address + done, region.nbytes - done)
+        count = LIBC.process_vm_readv(
+            pid, ctypes.byref(ours), ctypes.c_ulong(1), ctypes.byref(theirs), ctypes.c_ulong(1), 0
+        )
+        if count <= 0:
+            raise Unreadable(os.strerror(ctypes.get_errno()))
+        done += count
+    return view(flat, Region(0, region.dtype, region.shape, region.stride))

@@ -1,0 +1,242 @@
+"""The oracle: secret inputs, what the outputs must be, and whether they are.
+
+It lives in the parent and nowhere else. References are float64; see `precision.py` for the budget.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from kernelwright.harness import precision
+from kernelwright.harness.distributions import DISTRIBUTIONS, Distribution
+from kernelwright.harness.precision import Expected
+from kernelwright.harness.worker import Value
+from kernelwright.tasks.errors import TaskError
+from kernelwright.tasks.reference import Reference
+
+_FLOATS = (torch.float32, torch.float16, torch.bfloat16)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One checked call: inputs, and what each output must be."""
+
+    name: str
+    inputs: tuple[Value, ...] = field(repr=False)
+    expected: tuple[Expected, ...] = field(repr=False)
+    layout: tuple[tuple[torch.dtype, tuple[int, ...]], ...]
+    gradients: tuple[torch.Tensor, ...] | None = field(default=None, repr=False)
+    skew: int = 0
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """Where and how an output is wrong, in words for people and for the Judge."""
+
+    code: str
+    message: str
+
+
+class Oracle:
+    """Cases for one task. `state` is the secret model state that the candidate is given."""
+
+    def __init__(self, reference: Reference, seed: int | None) -> None:
+        self.reference = reference
+        self._random: random.Random = random.SystemRandom() if seed is None else random.Random(seed)
+        self.backward = reference.task.meta.backward
+        self._model = reference.build(self.seed())
+        reference.randomise(self._model, self.seed())
+        self.state = reference.state(self._model)
+        self._double = reference.build(0)
+        self._double.load_state_dict(self.state)
+        self._double = self._double.double()
+        self.skipped: dict[str, str] = {}
+        """Distributions under which nothing can be demanded, with the reason."""
+        self._cases: dict[str, Case | None] = {}
+        own = self.case("own")
+        if own is None:
+            raise TaskError(
+                f"task {reference.task.name}: eager and float64 disagree on the task's own inputs"
+                f" ({self.skipped['own']}); no verdict is possible"
+            )
+        self.own = own
+        outputs = self.reference.run(self._model, own.inputs)
+        self.precision = precision.class_of(reference.task.meta.tolerance, outputs)
+
+    def seed(self) -> int:
+        """A fresh secret seed."""
+        return self._random.randrange(1 << 31)
+
+    def fresh_inputs(self) -> tuple[Value, ...]:
+        """The task's own inputs with values that nobody has seen."""
+        return self.reference.inputs(self.seed())
+
+    def cases(self) -> list[Case]:
+        """All cases that this task allows, the cheapest and most telling first; made once."""
+        found = [self.case(d.name) for d in DISTRIBUTIONS]
+        return [case for case in found if case is not None]
+
+    def renew(self) -> None:
+        """Forget all cases: the next ones have new seeds."""
+        self._cases.clear()
+        self.skipped.clear()
+        self.own = self.case("own") or self.own
+
+    def case(self, name: str) -> Case | None:
+        """The case of one distribution; None when nothing can be demanded under it."""
+        if name not in self._cases:
+            distribution = next(d for d in DISTRIBUTIONS if d.name == name)
+            self._cases[name] = self._make(distribution)
+        return self._cases[name]
+
+    def _make(self, distribution: Distribution) -> Case | None:
+        generator = torch.Generator().manual_seed(self.seed())
+        inputs = distribution.apply(self.fresh_inputs(), generator)
+        try:
+            gradients = self._gradients(inputs, generator)
+            eager = self.reference.run(self._model, inputs, gradients)
+            exact = self._exact(inputs, gradients)
+            nearby = self._exact(
+                [
+                    precision.perturb(v.double(), generator)
+                    if isinstance(v, torch.Tensor) and v.is_floating_point()
+                    else v
+                    for v in inputs
+                ],
+                gradients,
+            )
+        except TaskError as error:
+            if distribution.name == "own":
+                raise
+            self.skipped[distribution.name] = str(error)
+            return None
+        chosen = precision.class_of(self.reference.task.meta.tolerance, eager)
+        expected = [
+            precision.expect(r, e, p, chosen) for r, e, p in zip(exact, eager, nearby, strict=True)
+        ]
+        if any(e is None for e in expected):
+            self.skipped[distribution.name] = "eager leaves the range of its precision"
+            return None
+        return Case(
+            distribution.name,
+            inputs,
+            tuple(e for e in expected if e is not None),
+            tuple((e.dtype, tuple(e.shape)) for e in eager),
+            gradients,
+            distribution.skew,
+        )
+
+    def _gradients(
+        self, inputs: Sequence[Value], generator: torch.Generator
+    ) -> tuple[torch.Tensor, ...] | None:
+        if not self.backward:
+            return None
+        outputs = self.reference.run(self._model, inputs)
+        return tuple(
+            torch.randn(t.shape, generator=generator).to(t.dtype)
+            for t in outputs
+            if t.is_floating_point()
+        )
+
+    def _exact(
+        self, inputs: Sequence[Value], gradients: Sequence[torch.Tensor] | None
+    ) -> tuple[torch.Tensor, ...]:
+        """The reference in float64, casts to smaller types inside it lifted."""
+        wide = [
+            v.double() if isinstance(v, torch.Tensor) and v.is_floating_point() else v
+            for v in inputs
+        ]
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float64)
+        try:
+            with _Lifted():
+                return self.reference.run(
+                    self._double,
+                    wide,
+                    None if gradients is None else [g.double() for g in gradients],
+                )
+        finally:
+            torch.set_default_dtype(before)
+
+
+def compare(case: Case, outputs: Sequence[torch.Tensor]) -> Mismatch | None:
+    """Whether the outputs of one checked call are right; None when they are."""
+    if len(outputs) != len(case.expected):
+        return Mismatch(
+            "output_count", f"{len(outputs)} outputs where the reference has {len(case.expected)}"
+        )
+    for i, (found, expected, (dtype, shape)) in enumerate(
+        zip(outputs, case.expected, case.layout, strict=True)
+    ):
+        name = f"output {i}" if len(outputs) > 1 else "the output"
+        if tuple(found.shape) != shape:
+            return Mismatch(
+                "wrong_shape", f"{name} has shape {tuple(found.shape)}, the reference {shape}"
+            )
+        if found.dtype != dtype:
+            return Mismatch("wrong_dtype", f"{name} is {found.dtype}, the reference {dtype}")
+        wrong = expected.mismatch(found)
+        if wrong is not None:
+            return _describe(case, name, found, expected, wrong)
+    return None
+
+
+def _describe(
+    case: Case, name: str, found: torch.Tensor, expected: Expected, wrong: torch.Tensor
+) -> Mismatch:
+    count, total = int(wrong.sum()), wrong.numel()
+    where = tuple(int(i) for i in wrong.nonzero()[0].tolist())
+    got, want = found[where].item(), expected.value[where].item()
+    text = (
+        f"inputs '{case.name}': {name} is wrong in {count} of {total} elements; "
+        f"first at {list(where)}: got {got:.9g}, expected {want:.9g}"
+    )
+    if expected.tolerance is None:
+        return Mismatch("wrong_value", text)
+    text += f" within {expected.tolerance[where].item():.3g}"
+    if case.name == "special values" or not expected.finite:
+        return Mismatch("special_values", text)
+    fits = _fitting_class(found, expected, wrong)
+    if fits:
+        return Mismatch(
+            "precision", f"{text}; the errors are those of {fits}, not of the task's class"
+        )
+    return Mismatch("wrong_value", text)
+
+
+def _fitting_class(found: torch.Tensor, expected: Expected, wrong: torch.Tensor) -> str | None:
+    """The narrower precision class that the errors would fit, if any."""
+    error = (found.double() - expected.value.double()).abs()
+    scale = expected.value.double().square().mean().sqrt() + expected.value.double().abs()
+    for name in ("tf32", "bf16"):
+        if bool((error <= precision.RELATIVE[name] * scale).all()):
+            return name
+    return None
+
+
+class _Lifted(TorchFunctionMode):
+    """Casts to a smaller floating type, and tensors made in one, are float64 instead."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        given = {k: _lift(v) for k, v in (kwargs or {}).items()}
+        if func in (torch.Tensor.float, torch.Tensor.half, torch.Tensor.bfloat16):
+            return args[0].double()
+        if func in (torch.Tensor.to, torch.Tensor.type):
+            args = [args[0], *(_lift(a) for a in args[1:])]
+        return func(*args, **given)
+
+
+def _lift(value: Any) -> Any:
+    return torch.float64 if isinstance(value, torch.dtype) and value in _FLOATS else value

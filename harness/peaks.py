@@ -1,0 +1,134 @@
+"""What this processor was measured to do: copy bandwidth by working set, multiply-add rate.
+
+Measured once a machine and thread count, kept in the cache folder. Both are rates of simple loops that
+the compiler vectorises, the best of several runs: floors for time, not targets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from kernelwright.harness import inline_cpp
+from kernelwright.harness.builds import cache_folder
+from kernelwright.harness.device import DeviceFacts
+
+_WORKING_SETS = tuple(1 << n for n in (17, 19, 21, 23, 25, 27))
+_SOURCE = r"""
+#include <cstdint>
+typedef float vf __attribute__((vector_size(64)));
+extern "C" void copy(const float* x, float* y, int64_t n) {
+#pragma omp parallel for schedule(static)
+  for (int64_t i = 0; i < n; i++) y[i] = x[i] + 1.0f;
+}
+extern "C" double multiply_add(int64_t n) {
+  double total = 0;
+#pragma omp parallel reduction(+ : total)
+  {
+    vf a[12], m, c;
+    for (int l = 0; l < 16; l++) { m[l] = 0.999f; c[l] = 0.001f; }
+    for (int i = 0; i < 12; i++) a[i] = c * (float)(i + 1);
+    for (int64_t k = 0; k < n; k++)
+      for (int i = 0; i < 12; i++) a[i] = a[i] * m + c;
+    for (int i = 0; i < 12; i++)
+      for (int l = 0; l < 16; l++) total += a[i][l];
+  }
+  return total;
+}
+"""
+_OPERATIONS_A_STEP = 12 * 16 * 2
+
+
+def device_facts(threads: int) -> DeviceFacts:
+    """The processor with its measured peaks, from the cache where they are known."""
+    info = _cpuinfo()
+    name = _field(info, "model name") or platform.processor() or platform.machine()
+    flags = (_field(info, "flags") or _field(info, "Features") or "").split()
+    known = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
+    isa = tuple(f for f in known if f in flags)
+    key = hashlib.sha256(f"{name} {flags} {threads} {_SOURCE}".encode()).hexdigest()[:16]
+    kept = cache_folder() / f"peaks-{key}.json"
+    try:
+        data = json.loads(kept.read_text())
+        bandwidth = {int(k): float(v) for k, v in data["bandwidth_gbs"].items()}
+        peak = float(data["peak_gflops"])
+    except (OSError, ValueError, KeyError):
+        bandwidth, peak = _measure(threads)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        text = {
+            "cpu": name,
+            "threads": threads,
+            "date": time.strftime("%Y-%m-%d"),
+            "bandwidth_gbs": bandwidth,
+            "peak_gflops": peak,
+        }
+        kept.write_text(json.dumps(text, indent=1))
+    return DeviceFacts("cpu", name, threads, isa, _cache(2), _cache(3), bandwidth, peak)
+
+
+def bandwidth_at(facts: DeviceFacts, working_set: int) -> float | None:
+    """GB/s for a working set of so many bytes: the measured size next above, else the largest."""
+    sizes = sorted(facts.bandwidth_gbs)
+    if not sizes:
+        return None
+    return facts.bandwidth_gbs[next((s for s in sizes if s >= working_set), sizes[-1])]
+
+
+def _measure(threads: int) -> tuple[dict[int, float], float]:
+    library = inline_cpp.cpp(_SOURCE)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        bandwidth = {}
+        for size in _WORKING_SETS:
+            x, y = torch.zeros(size // 8), torch.zeros(size // 8)
+            repeat = max(1, (1 << 25) // size)
+
+            def copies(x: torch.Tensor = x, y: torch.Tensor = y, repeat: int = repeat) -> None:
+                for _ in range(repeat):
+                    library.copy(x, y, x.numel())
+
+            bandwidth[size] = 8 * x.numel() * repeat / _best(copies) * 1e-9
+        steps = 1_000_000
+        seconds = _best(lambda: library.multiply_add(steps))
+        return bandwidth, threads * steps * _OPERATIONS_A_STEP / seconds * 1e-9
+    finally:
+        torch.set_num_threads(before)
+
+
+def _best(run: Callable[[], object]) -> float:
+    times = []
+    for _ in range(7):
+        begin = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - begin)
+    return min(times)
+
+
+def _cpuinfo() -> str:
+    try:
+        return Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return ""
+
+
+def _field(info: str, name: str) -> str | None:
+    found = re.search(rf"^{name}\s*:\s*(.*)$", info, re.M)
+    return found.group(1).strip() if found else None
+
+
+def _cache(number: int) -> int | None:
+    """Size in bytes of the level-`number` cache that core 0 sees."""
+    try:
+        value = os.sysconf(f"SC_LEVEL{number}_CACHE_SIZE")
+    except (OSError, ValueError):
+        return None
+    return value if value > 0 else None

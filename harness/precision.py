@@ -1,0 +1,123 @@
+"""Precision classes and the error budget that an honest implementation of each needs.
+
+The budget of one output element is made of three parts, none of which knows the candidate:
+  relative  class constant x (|reference| + root mean square of its row)
+  eager     8 x root mean square, over the row, of the error of PyTorch's own kernels
+  condition 8 x root mean square, over the row, of the change that inputs perturbed by one unit in the
+            last place of fp32 cause: what any algorithm in fp32 must be forgiven (backward error,
+            N. Higham, Accuracy and Stability of Numerical Algorithms, ch. 1)
+The reference is evaluated in float64. Every element counts; NaN and infinities must match exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+UNIT = 2.0**-23
+"""Unit in the last place of fp32 at 1."""
+_EAGER, _CONDITION = 8.0, 8.0
+_ROW = 32
+"""A row must have as many elements, or its root mean square says too little."""
+
+RELATIVE = {"fp64": 1e-12, "fp32": 5e-5, "tf32": 2e-3, "fp16": 2e-3, "bf16": 1.6e-2}
+"""Class constants. fp32: a row of 10,000 numbers summed one after the other is off by about 2.5e-5
+(measured), a product in TF32 by 2e-4 and more. fp16: 2 units of 2^-10; bf16: 2 units of 2^-7."""
+_CLASS = {
+    torch.float64: "fp64",
+    torch.float32: "fp32",
+    torch.float16: "fp16",
+    torch.bfloat16: "bf16",
+}
+
+
+def class_of(declared: str | None, outputs: Sequence[torch.Tensor]) -> str:
+    """The class that a task declares, else that of its first floating output, else fp32."""
+    if declared is not None:
+        return declared
+    return next((_CLASS[t.dtype] for t in outputs if t.dtype in _CLASS), "fp32")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What one output must be: `value` and `tolerance` have its shape, in its working precision."""
+
+    value: torch.Tensor
+    tolerance: torch.Tensor | None
+    """None: must be equal."""
+    alternative: torch.Tensor | None
+    """For outputs that are no floating numbers: eager's own answer is as good as the reference's."""
+    finite: bool
+
+    def mismatch(self, found: torch.Tensor) -> torch.Tensor | None:
+        """Mask of wrong elements, or None when all are right."""
+        if self.tolerance is None:
+            wrong = found != self.value
+            if self.alternative is not None:
+                wrong &= found != self.alternative
+            return wrong if bool(wrong.any()) else None
+        error = found.to(self.value.dtype).sub(self.value).abs_()
+        right = error <= self.tolerance
+        if not self.finite:
+            value = self.value
+            same = (found.to(value.dtype) == value) | (found.isnan() & value.isnan())
+            right = torch.where(value.isfinite(), right, same)
+        return None if bool(right.all()) else ~right
+
+
+def expect(
+    reference: torch.Tensor,
+    eager: torch.Tensor,
+    perturbed: torch.Tensor,
+    precision: str,
+) -> Expected | None:
+    """The expectation for one output from its float64 value, eager's and the perturbed one.
+
+    None where eager itself has NaN or infinity elsewhere than float64: such inputs leave the range of
+    the declared precision, and nothing can be demanded there.
+    """
+    if not eager.is_floating_point():
+        return Expected(reference.to(eager.dtype), None, eager, True)
+    ours = reference.to(torch.float64)
+    theirs = eager.to(torch.float64)
+    finite = ours.isfinite()
+    everywhere = bool(finite.all())
+    if not _same_specials(ours, theirs):
+        return None
+    clean = ours if everywhere else torch.where(finite, ours, 0.0)
+    tolerance = clean.abs().add_(_row_rms(clean)).mul_(RELATIVE[precision])
+    tolerance += _EAGER * _row_rms(_difference(theirs, ours, finite, everywhere))
+    tolerance += _CONDITION * _row_rms(_difference(perturbed.double(), ours, finite, everywhere))
+    working = torch.float64 if eager.dtype == torch.float64 else torch.float32
+    return Expected(ours.to(working), tolerance.to(working), None, everywhere)
+
+
+def _same_specials(a: torch.Tensor, b: torch.Tensor) -> bool:
+    both = a.isfinite() & b.isfinite()
+    return bool((both | (a == b) | (a.isnan() & b.isnan())).all())
+
+
+def _difference(
+    a: torch.Tensor, b: torch.Tensor, finite: torch.Tensor, everywhere: bool
+) -> torch.Tensor:
+    out = a - b
+    return out if everywhere and bool(a.isfinite().all()) else torch.where(finite, out, 0.0).nan_to_num_(0.0, 0.0, 0.0)
+
+
+def _row_rms(value: torch.Tensor) -> torch.Tensor:
+    """Root mean square over the trailing dimensions that make up a row, kept for broadcasting."""
+    if value.dim() == 0 or value.numel() == 0:
+        return value.abs()
+    dims, size = 0, 1
+    while dims < value.dim() and size < _ROW:
+        dims += 1
+        size *= value.shape[-dims]
+    return value.square().mean(dim=list(range(-dims, 0)), keepdim=True).sqrt()
+
+
+def perturb(value: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """A float64 tensor with each element changed by at most one unit in the last place of fp32."""
+    noise = torch.rand(value.shape, dtype=torch.float64, generator=generator)
+    return value * (1 + UNIT * (2 * noise - 1))

@@ -1,0 +1,97 @@
+"""Timing in interleaved pairs, by the parent's clock alone.
+
+One round gives every contestant the same fresh inputs, one contestant after the other in random order;
+all others stand still meanwhile. A leg is a few calls in a row, from our go to the moment that the
+worker's done has arrived and it is stopped; the wake-up of an empty leg is measured on trusted code and
+taken off. The outputs of the timed calls themselves are compared with eager's.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from kernelwright.harness.verdict import Speedup
+from kernelwright.harness.worker import Value, Worker
+
+Check = Callable[[Sequence[torch.Tensor], Sequence[torch.Tensor]], None]
+"""Raises when the outputs of a contestant (first) differ from eager's on the same inputs."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to measure: at most `rounds`, at most about `seconds`, at least `least` rounds."""
+
+    rounds: int
+    seconds: float
+    least: int = 5
+    calls: int = 1
+    """Calls a leg."""
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds a call by contestant; entry i of every list belongs to round i."""
+
+    seconds: Mapping[str, list[float]]
+
+    def median_ms(self, name: str) -> float:
+        """Median time of one call in milliseconds."""
+        return statistics.median(self.seconds[name]) * 1e3
+
+    def speedup(self, baseline: str, subject: str = "candidate") -> Speedup:
+        """Median of paired ratios baseline/subject with its 95% bootstrap interval."""
+        ratios = np.array(self.seconds[baseline]) / np.array(self.seconds[subject])
+        draws = np.random.default_rng(0).integers(0, len(ratios), (2000, len(ratios)))
+        medians = np.median(ratios[draws], axis=1)
+        low, high = np.quantile(medians, [0.025, 0.975])
+        return Speedup(float(np.median(ratios)), float(low), float(high), len(ratios))
+
+
+def wake_up_seconds(worker: Worker, samples: int = 30) -> float:
+    """Median length of a leg without calls: the cost of our go and done."""
+    worker.batch([])
+    return statistics.median(worker.batch([]).seconds for _ in range(samples))
+
+
+def measure(
+    contestants: Mapping[str, Worker],
+    fresh: Callable[[], Sequence[Value]],
+    check: Check,
+    plan: Plan,
+    *,
+    overhead: float,
+    gradients: Sequence[torch.Tensor] | None = None,
+) -> Timings:
+    """Time all contestants against each other; one of them is `eager`.
+
+    `overhead` is `wake_up_seconds`. Raises Fault from a worker, and whatever `check` raises.
+    """
+    order = list(contestants)
+    shuffle = random.SystemRandom().shuffle
+    for worker in contestants.values():
+        for _ in range(2):
+            worker.batch([fresh() for _ in range(plan.calls)], gradients)
+    seconds: dict[str, list[float]] = {name: [] for name in order}
+    end = time.perf_counter() + plan.seconds
+    done = 0
+    while done < plan.rounds and (done < plan.least or time.perf_counter() < end):
+        inputs = [fresh() for _ in range(plan.calls)]
+        shuffle(order)
+        outputs = {}
+        for name in order:
+            leg = contestants[name].batch(inputs, gradients)
+            seconds[name].append(max(leg.seconds - overhead, 1e-7) / plan.calls)
+            outputs[name] = leg.outputs
+        for name in order:
+            if name not in ("eager", "compile"):
+                for ours, theirs in zip(outputs[name], outputs["eager"], strict=True):
+                    check(ours, theirs)
+        done += 1
+    return Timings(seconds)

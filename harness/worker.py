@@ -1,0 +1,399 @@
+"""The parent's side of one worker: start it, load a model, call it, time it, end it.
+
+The clock that counts is here: a batch of calls lasts from our go until its done has been read, and at
+that moment the worker is stopped and its outputs are read out of its memory. What the worker says of
+itself is only ever where its outputs lie.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import socket
+import struct
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kernelwright.harness import memory, wire
+from kernelwright.harness.arena import ALIGN, Arena, footprint, place
+from kernelwright.harness.builds import Builder, cache_folder
+from kernelwright.harness.errors import HarnessError
+from kernelwright.harness.inline_cpp import BuildError
+from kernelwright.harness.nursery import Nursery
+from kernelwright.harness.sandbox import Cage, level
+from kernelwright.harness.sandbox.cage import python_folders
+from kernelwright.harness.wire import Region
+
+Value = torch.Tensor | int | float | bool
+LOAD_SECONDS = 120.0
+MAX_BUILDS = 16
+_LOG_TAIL = 2000
+
+
+class Fault(Exception):
+    """What the code in the worker did wrong: it crashed, hung, raised, or broke the protocol."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that a worker is told at the start about what it is to run."""
+
+    source: str
+    entry: str
+    init: tuple[Any, Any] = ((), {})
+    """Positional and keyword arguments, encoded by `wire.encode_value`."""
+    state: tuple[tuple[str, torch.Tensor], ...] = ()
+    train: bool = False
+    compile: bool = False
+    caged: bool = True
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Type, shape and strides of one output."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Timed calls: seconds from go to done, and the outputs of each call."""
+
+    seconds: float
+    outputs: list[list[torch.Tensor]] = field(repr=False)
+
+
+class Worker:
+    """One process with one model in it. Not for use by several threads."""
+
+    def __init__(
+        self, nursery: Nursery, builder: Builder, setup: Setup, *, inputs_bytes: int, timeout: float
+    ) -> None:
+        self._nursery = nursery
+        self._builder = builder
+        self._timeout = timeout
+        self._random = random.SystemRandom()
+        self.folder, user = nursery.scratch(caged=setup.caged)
+        self._arena = Arena(max(inputs_bytes, footprint([t for _, t in setup.state])) + (64 << 10))
+        ours, theirs = socket.socketpair()
+        self._sock = ours
+        self._layouts: list[Layout] = []
+        scratch = str(self.folder / "tmp")
+        read = (*python_folders(), str(self.folder / "builds"))
+        config = {
+            "arena_size": self._arena.size,
+            "cage": asdict(Cage(scratch, read, user=user)),
+            "caged": setup.caged,
+            "cpus": nursery.cpus,
+            "threads": nursery.threads,
+            "environment": _environment(scratch, setup),
+        }
+        with theirs:
+            self.pid = nursery.fork(config, [theirs.fileno(), self._arena.fd])
+        self._alive = True
+        try:
+            self._load(setup)
+        except BaseException:
+            self.close()
+            raise
+
+    # -- commands ---------------------------------------------------------------------------------
+
+    def _load(self, setup: Setup) -> None:
+        regions, _ = place([t for _, t in setup.state])
+        state = []
+        for (name, tensor), region in zip(setup.state, regions, strict=True):
+            self._arena.write(region, tensor)
+            state.append([name, region.to_json()])
+        self._command(
+            {
+                "do": "load",
+                "source": setup.source,
+                "entry": setup.entry,
+                "init": list(setup.init),
+                "init_seed": self._random.randrange(1 << 31),
+                "state": state,
+                "train": setup.train,
+                "compile": setup.compile,
+            },
+            LOAD_SECONDS,
+        )
+
+    def call(
+        self,
+        inputs: Sequence[Value],
+        gradients: Sequence[torch.Tensor] | None = None,
+        *,
+        skew: int = 0,
+        timeout: float | None = None,
+    ) -> list[torch.Tensor]:
+        """One checked call: outputs as they lie in the worker's memory when it answers.
+
+        Raises Fault, also when an input was changed or an output is an input.
+        """
+        message, regions, written = self._write([inputs], gradients, skew)
+        answer = self._command(
+            {"do": "call", "inputs": message["calls"][0], "gradients": message["gradients"]},
+            timeout or self._timeout,
+        )
+        self._freeze()
+        described = self._parse(answer.get("outputs"))
+        self._layouts = [Layout(r.dtype, r.shape, r.stride) for r in described]
+        outputs = [self._read(region) for region in described]
+        self._check_inputs(regions, written)
+        memory.thaw(self.pid)
+        return outputs
+
+    def batch(
+        self, calls: Sequence[Sequence[Value]], gradients: Sequence[torch.Tensor] | None = None
+    ) -> Batch:
+        """Time several calls in a row, each on its own inputs. Leaves the worker stopped.
+
+        Needs an earlier `call`, from which the layout of the outputs is known. Raises Fault.
+        """
+        message, regions, written = self._write(calls, gradients, self._random.randrange(2) * 16)
+        memory.thaw(self.pid)
+        self._command({"do": "batch", **message}, self._timeout)
+        count = len(calls) * len(self._layouts)
+        deadline = time.monotonic() + self._timeout * max(1, len(calls))
+        begin = time.perf_counter_ns()
+        try:
+            self._sock.sendall(b"g")
+            body = wire.read_exactly(self._sock, 5 + 8 * count, deadline)
+        except (wire.WireError, OSError) as error:
+            raise self._post_mortem(error) from error
+        end = time.perf_counter_ns()
+        self._freeze()
+        if body[:1] != b"d" or struct.unpack("<I", body[1:5])[0] != count:
+            raise Fault("protocol", "the worker broke the protocol of timed calls")
+        addresses = struct.unpack(f"<{count}Q", body[5:])
+        flat = [
+            self._read(Region(address, layout.dtype, layout.shape, layout.stride))
+            for address, layout in zip(addresses, self._layouts * len(calls), strict=True)
+        ]
+        self._check_inputs(regions, written)
+        memory.thaw(self.pid)
+        self._finish()
+        self._confirm(addresses)
+        self._freeze()
+        width = len(self._layouts)
+        outputs = [flat[i * width : (i + 1) * width] for i in range(len(calls))]
+        return Batch((end - begin) * 1e-9, outputs)
+
+    def lockdown(self) -> None:
+        """Forbid new processes, and make sure that none is there. Raises Fault."""
+        self._command({"do": "lockdown"}, self._timeout)
+        if not level().seccomp:
+            return
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            status = (task / "status").read_text()
+            count = status.partition("Seccomp_filters:")[2].split()
+            if count and int(count[0]) < 2:
+                raise Fault("lockdown_evaded", "the candidate kept its right to start processes")
+            if (task / "children").exists() and (task / "children").read_text().strip():
+                raise Fault("left_process", "the candidate left a process of its own running")
+
+    def profile(self, inputs: Sequence[Value], repeat: int) -> dict[str, float]:
+        """Microseconds by ATen operator over `repeat` calls, as the worker's profiler has it."""
+        message, _, _ = self._write([inputs], None, 0)
+        memory.thaw(self.pid)
+        answer = self._command(
+            {"do": "profile", "inputs": message["calls"][0], "repeat": repeat},
+            self._timeout * repeat,
+        )
+        operators = answer.get("operators")
+        if not isinstance(operators, dict):
+            raise Fault("protocol", "the worker broke the protocol")
+        return {str(k): float(v) for k, v in operators.items()}
+
+    def pause(self) -> None:
+        """Stop the worker until its next batch."""
+        self._freeze()
+
+    def close(self) -> int:
+        """End the worker and everything it started; returns how many processes it left behind."""
+        if not self._alive:
+            return 0
+        self._alive = False
+        self._sock.close()
+        try:
+            memory.thaw(self.pid)
+        except memory.Unreadable:
+            pass  # it has ended already
+        _, strays = self._nursery.reap(self.pid, 0.05)
+        self._arena.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return strays
+
+    # -- protocol ---------------------------------------------------------------------------------
+
+    def _write(
+        self, calls: Sequence[Sequence[Value]], gradients: Sequence[torch.Tensor] | None, skew: int
+    ) -> tuple[dict[str, Any], list[Region], list[torch.Tensor]]:
+        """Put inputs (and output gradients) into the arena, at an address that varies."""
+        tensors = [v for inputs in calls for v in inputs if isinstance(v, torch.Tensor)]
+        everything = [*tensors, *(gradients or ())]
+        room = self._arena.size - footprint(everything) - skew * 16 * len(everything)
+        start = ALIGN * self._random.randrange(8) if room > ALIGN * 8 else 0
+        regions, end = place(everything, start, skew=skew)
+        if end > self._arena.size:
+            raise HarnessError("the inputs do not fit into the worker's arena")
+        for region, tensor in zip(regions, everything, strict=True):
+            self._arena.write(region, tensor)
+        places = iter(regions)
+        described = [
+            [next(places).to_json() if isinstance(v, torch.Tensor) else v for v in inputs]
+            for inputs in calls
+        ]
+        given = None if gradients is None else [r.to_json() for r in places]
+        return {"calls": described, "gradients": given}, regions, everything
+
+    def _check_inputs(self, regions: list[Region], written: list[torch.Tensor]) -> None:
+        for region, tensor in zip(regions, written, strict=True):
+            if not same_bytes(self._arena.read(region), tensor):
+                raise Fault("input_modified", "the candidate changed one of its inputs")
+
+    def _command(self, message: dict[str, Any], timeout: float) -> dict[str, Any]:
+        """Send one command and serve builds until its answer. Raises Fault."""
+        builds = 0
+        try:
+            wire.send(self._sock, message)
+            while True:
+                answer = wire.receive(self._sock, timeout)
+                if "build" not in answer:
+                    break
+                builds += 1
+                wire.send(self._sock, self._build(answer, builds))
+        except wire.WireError as error:
+            raise self._post_mortem(error) from error
+        if "error" in answer:
+            raise _raised(answer["error"])
+        return answer
+
+    def _finish(self) -> None:
+        try:
+            answer = wire.receive(self._sock, self._timeout)
+        except wire.WireError as error:
+            raise self._post_mortem(error) from error
+        if "error" in answer:
+            raise _raised(answer["error"])
+
+    def _build(self, request: dict[str, Any], number: int) -> dict[str, Any]:
+        if number > MAX_BUILDS:
+            return {"error": f"more than {MAX_BUILDS} builds"}
+        try:
+            flags = [str(flag) for flag in request.get("flags", [])]
+            path = self._builder.build(str(request["build"]), flags, self.folder / "builds")
+        except BuildError as error:
+            return {"error": str(error)}
+        return {"path": str(path)}
+
+    def _confirm(self, addresses: Sequence[int]) -> None:
+        """The outputs of the latest batch are what we took them for: place, type, shape, strides."""
+        answer = self._command({"do": "regions"}, self._timeout)
+        outputs = answer.get("outputs")
+        if not isinstance(outputs, list):
+            raise Fault("protocol", "the worker broke the protocol")
+        described = [region for out in outputs for region in self._parse(out)]
+        expected = [
+            (address, layout)
+            for address, layout in zip(
+                addresses, self._layouts * (len(addresses) // len(self._layouts)), strict=True
+            )
+        ]
+        found = [(r.address, Layout(r.dtype, r.shape, r.stride)) for r in described]
+        if found != expected:
+            raise Fault("layout_changed", "outputs of timed calls differ in layout from checked ones")
+
+    def _parse(self, outputs: Any) -> list[Region]:
+        if not isinstance(outputs, list):
+            raise Fault("protocol", "the worker broke the protocol")
+        try:
+            return [Region.from_json(item) for item in outputs]
+        except wire.WireError as error:
+            raise Fault("protocol", str(error)) from error
+
+    def _freeze(self) -> None:
+        try:
+            memory.freeze(self.pid)
+        except memory.Unreadable as error:
+            raise self._post_mortem(error) from error
+
+    def _read(self, region: Region) -> torch.Tensor:
+        if region.nbytes > (16 << 30):
+            raise Fault("output", f"an output of {region.nbytes} bytes")
+        try:
+            return memory.read(self.pid, region)
+        except memory.Unreadable as error:
+            raise Fault("output", f"an output could not be read: {error}") from error
+
+    def _post_mortem(self, error: Exception) -> Fault:
+        """How the worker came to be silent."""
+        if isinstance(error, wire.WireTimeout):
+            self.close()
+            return Fault("timeout", "no answer in time: the call hangs or is far too slow")
+        status, _ = self._nursery.reap(self.pid, 1.0)
+        tail = self._tail()
+        self.close()
+        if status is not None and status < 0:
+            name = signal.Signals(-status).name
+            hint = {
+                "SIGXCPU": " (processor time limit)",
+                "SIGXFSZ": " (output or file size limit)",
+                "SIGSYS": " (forbidden system call)",
+            }.get(name, "")
+            return Fault("crash", f"the process died of {name}{hint}{tail}")
+        if status == 97:
+            return Fault("sandbox", f"the worker could not start{tail}")
+        return Fault("exit", f"the process ended by itself with status {status}{tail}")
+
+    def _tail(self) -> str:
+        log = self.folder / "tmp" / "output.log"
+        try:
+            with log.open("rb") as stream:
+                stream.seek(max(0, os.fstat(stream.fileno()).st_size - _LOG_TAIL))
+                text = stream.read(_LOG_TAIL).decode(errors="replace").strip()
+        except OSError:
+            return ""
+        return f": {text}" if text else ""
+
+
+def same_bytes(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Whether two tensors of one shape and dtype hold the same bits (NaN equals NaN)."""
+    if a.numel() == 0:
+        return True
+    flat_a, flat_b = (t.contiguous().view(-1).view(torch.uint8) for t in (a, b))
+    return torch.equal(flat_a, flat_b)
+
+
+def _raised(error: Any) -> Fault:
+    """The exception that the worker's code raised, as a fault."""
+    if not isinstance(error, dict):
+        return Fault("protocol", "the worker broke the protocol")
+    kind, message = str(error.get("type")), str(error.get("message"))
+    line = f" (line {error['line']})" if isinstance(error.get("line"), int) else ""
+    if kind == "BuildError":
+        return Fault("build_failed", message)
+    return Fault("exception", f"{kind}: {message}{line}")
+
+
+def _environment(scratch: str, setup: Setup) -> dict[str, str]:
+    """What differs between workers: folders."""
+    common = {"HOME": scratch, "TMPDIR": scratch, "TORCH_EXTENSIONS_DIR": f"{scratch}/extensions"}
+    if setup.caged:
+        return {**common, "TRITON_CACHE_DIR": f"{scratch}/triton"}
+    return {**common, "TORCHINDUCTOR_CACHE_DIR": str(cache_folder() / "inductor")}

@@ -1,0 +1,155 @@
+"""The pre-warmed process: it has torch imported and forks a worker in milliseconds.
+
+Run as `python -m kernelwright.harness.zygote FD`. It never runs an operator (a fork with OpenMP threads
+behind it would hang), holds no answer and no secret, and reaps what it forked, strays included.
+Requests on FD (a SOCK_SEQPACKET pair), JSON, one at a time:
+  {"fork": {...WorkerConfig}} with two descriptors (socket, arena) -> {"pid": n}
+  {"run": {...}, "argv": [...]} -> {"pid": n}     a caged program, the compiler
+  {"reap": pid, "timeout": s}   -> {"status": n or null, "strays": n}
+"""
+
+from __future__ import annotations
+
+import array
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy  # noqa: F401 - imported once, here, for every worker
+import torch
+
+from kernelwright.harness import child
+from kernelwright.harness.sandbox import Cage, enter
+from kernelwright.harness.sandbox.system import PR_SET_CHILD_SUBREAPER, die_with_parent, prctl
+
+
+def main() -> None:
+    """Serve requests until the other side closes."""
+    die_with_parent()
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    control = socket.socket(fileno=int(sys.argv[1]))
+    # The name that candidates import; loaded here because the cage hides this package's files.
+    importlib.import_module("kernelwright.inline")
+    known: set[int] = set()
+    control.send(json.dumps({"torch": torch.__version__}).encode())
+    while True:
+        data, ancillary, _, _ = control.recvmsg(1 << 16, socket.CMSG_SPACE(8 * 4))
+        if not data:
+            break
+        descriptors = array.array("i")
+        for _, _, payload in ancillary:
+            descriptors.frombytes(payload[: len(payload) // 4 * 4])
+        request = json.loads(data)
+        try:
+            answer = serve(request, list(descriptors), control, known)
+        except OSError as error:
+            answer = {"error": str(error)}
+        for descriptor in descriptors:
+            os.close(descriptor)
+        control.send(json.dumps(answer).encode())
+    for pid in known:
+        kill_tree(pid)
+
+
+def serve(
+    request: dict[str, Any], descriptors: list[int], control: socket.socket, known: set[int]
+) -> dict[str, Any]:
+    """Carry out one request."""
+    if "reap" in request:
+        return reap(request["reap"], request["timeout"], known)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            control.close()
+            os.setsid()
+            die_with_parent()
+            if "run" in request:
+                run_program(request["run"], request["argv"])
+            else:
+                child.main(request["fork"], *descriptors)
+        except BaseException as error:
+            os.write(2, f"worker: {type(error).__name__}: {error}\n".encode())
+            os._exit(97)
+        os._exit(0)
+    known.add(pid)
+    return {"pid": pid}
+
+
+def run_program(config: dict[str, Any], argv: list[str]) -> None:
+    """Become a caged program whose output goes to `output.log` in its scratch folder."""
+    scratch = config["scratch"]
+    log = os.open(f"{scratch}/output.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    null = os.open("/dev/null", os.O_RDONLY)
+    for source, target in ((null, 0), (log, 1), (log, 2)):
+        os.dup2(source, target)
+    os.closerange(3, 1024)
+    os.chdir(scratch)
+    environment = {"PATH": os.environ["PATH"], "TMPDIR": scratch, "HOME": scratch, "LC_ALL": "C"}
+    enter(Cage(**config))
+    die_with_parent()
+    os.execve(argv[0], argv, environment)
+
+
+def reap(pid: int, timeout: float, known: set[int]) -> dict[str, Any]:
+    """Wait at most `timeout` seconds for a worker, then kill it and all that it left behind."""
+    status = None
+    deadline = time.monotonic() + timeout
+    while pid in known:
+        done, code = os.waitpid(pid, os.WNOHANG)
+        if done:
+            status = os.waitstatus_to_exitcode(code)
+            break
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(0.001)
+    kill_tree(pid)
+    if pid in known and status is None:
+        os.waitpid(pid, 0)
+    known.discard(pid)
+    return {"status": status, "strays": sweep(known)}
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a worker's process group and session."""
+    for kill in (os.killpg, os.kill):
+        try:
+            kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def sweep(known: set[int]) -> int:
+    """Kill daemons: processes that were orphaned to this subreaper. Returns how many there were."""
+    found = 0
+    for _ in range(100):
+        strays = [pid for pid in children(os.getpid()) if pid not in known]
+        if not strays:
+            break
+        for pid in strays:
+            found += 1
+            os.kill(pid, signal.SIGKILL)
+        for pid in strays:
+            os.waitpid(pid, 0)
+    return found
+
+
+def children(pid: int) -> list[int]:
+    """Direct children of a process."""
+    out: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            out += [int(word) for word in (task / "children").read_text().split()]
+        except OSError:
+            continue
+    return out
+
+
+if __name__ == "__main__":
+    main()
