@@ -1,28 +1,47 @@
 """The roles, and the few nouns that pass between them.
 
-A Coder proposes candidates, a Judge reads a verdict and gives one advice. Both are Protocols: played
-by a language model with the prompts of `agents/prompts/`, or by the built-in optimizer.
+A Coder proposes candidates, a Judge reads a verdict and gives one advice. Both are Protocols:
+played by a language model with the prompts of `agents/prompts/`, or by the built-in optimizer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.device import DeviceFacts
 from kernelwright.harness.verdict import Verdict
 from kernelwright.tasks.task import Task
 
+Number = TypeVar("Number", int, float)
+
 
 @dataclass(frozen=True)
 class Spend:
-    """What a call cost. `usd` is None where the price is unknown, 0.0 only where it is free."""
+    """What a call cost. None is unknown (no price, no count given), 0 only where it is nothing."""
 
     usd: float | None = 0.0
-    input_tokens: int = 0
-    output_tokens: int = 0
+    input_tokens: int | None = 0
+    output_tokens: int | None = 0
+
+    @property
+    def tokens(self) -> int | None:
+        """Input and output together."""
+        return _sum(self.input_tokens, self.output_tokens)
+
+    def __add__(self, other: Spend) -> Spend:
+        """Both together; unknown where either is."""
+        return Spend(
+            _sum(self.usd, other.usd),
+            _sum(self.input_tokens, other.input_tokens),
+            _sum(self.output_tokens, other.output_tokens),
+        )
+
+
+def _sum(a: Number | None, b: Number | None) -> Number | None:
+    return None if a is None or b is None else a + b
 
 
 @dataclass(frozen=True)
@@ -36,11 +55,16 @@ class Attempt:
     """`Candidate.id` of the parent."""
     note: str = ""
     """What the Coder says it did, one line."""
+    choice: Mapping[str, int | float | str] = field(default_factory=dict)
+    """The values that the tuner baked into `parent`; empty for what a Coder wrote."""
 
 
 @dataclass(frozen=True)
 class Advice:
-    """The Judge's one advice: what is wrong or what binds, and the one change to make."""
+    """The Judge's one advice: what is wrong or what binds, and the one change to make.
+
+    An empty `change` means that nothing usable was in the answer; it is charged all the same.
+    """
 
     kind: Literal["correct", "optimize"]
     cause: str
@@ -69,7 +93,7 @@ class Brief:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a Coder answered. No candidates means: nothing usable was in the answer (`note` says why)."""
+    """What a Coder answered. No candidates: nothing usable was in the answer (`note` says why)."""
 
     candidates: tuple[Candidate, ...]
     note: str

@@ -1,0 +1,78 @@
+"""Stop rules, and what has been spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from kernelwright.agents.settings import Settings
+
+if TYPE_CHECKING:
+    from kernelwright.agents.run_state import RunState
+
+Reason = Literal[
+    "interrupted",
+    "evaluations",
+    "wall_time",
+    "near_roofline",
+    "no_progress",
+    "no_idea",
+    "model_failed",
+    "task_error",
+    "harness_error",
+]
+HARNESS_ERRORS = 3
+"""So many verdicts `harness_error` in a row mean that the machine is at fault."""
+EMPTY_ROUNDS = 3
+"""So many rounds in a row without one new candidate mean that the Coder only repeats itself."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why the search ended."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What the run has cost, all its sessions together. None: unknown."""
+
+    usd: float | None
+    tokens: int | None
+    evaluations: int
+    wall_s: float
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """What is left of the budgets. None: no limit."""
+
+    evaluations: int
+    wall_s: float | None
+
+
+def stop_rule(state: RunState, settings: Settings, wall_s: float, interrupted: bool) -> Stop | None:
+    """The first rule that says stop, or None. `wall_s` counts all sessions, in seconds."""
+    if interrupted:
+        return Stop("interrupted", "interrupted; everything so far is kept, --resume continues")
+    if state.task_error:
+        return Stop("task_error", state.task_error)
+    if state.harness_errors >= HARNESS_ERRORS:
+        return Stop("harness_error", f"{state.harness_errors} in a row: {state.harness_message}")
+    if state.no_idea:
+        return Stop("no_idea", state.no_idea)
+    if state.evaluations >= settings.budget_evals:
+        return Stop("evaluations", f"{state.evaluations} evaluations done")
+    if settings.search_s is not None and wall_s >= settings.search_s:
+        return Stop("wall_time", f"{wall_s:.0f} s of {60 * (settings.budget_minutes or 0):.0f} s")
+    champion = state.champion
+    roofline = champion.verdict.roofline if champion else None
+    if roofline and roofline.fraction >= settings.target_roofline:
+        return Stop("near_roofline", f"{roofline.fraction:.0%} of the {roofline.bound} roofline")
+    if state.empty_rounds >= EMPTY_ROUNDS:
+        return Stop("no_idea", f"{state.empty_rounds} rounds in a row brought no new candidate")
+    if state.rounds_since_progress >= settings.patience:
+        return Stop("no_progress", f"{state.rounds_since_progress} rounds without a new best")
+    return None

@@ -1,0 +1,154 @@
+"""The journal: does work that costs at most once, and writes it down before and after.
+
+It holds the log together with the state that is folded from it, the clock and the stop rules. The
+nodes of the graph (`agents/graph.py`) do all their work through it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from kernelwright.agents.budget import Remaining, Spent, Stop, stop_rule
+from kernelwright.agents.events import Data, Event, EventLog
+from kernelwright.agents.models.base import ModelError
+from kernelwright.agents.ports import Evaluator, Observer
+from kernelwright.agents.roles import Attempt
+from kernelwright.agents.run_state import RunState, spend_json
+from kernelwright.agents.settings import Settings
+from kernelwright.agents.tuner import Choice
+from kernelwright.harness.candidate import Candidate
+from kernelwright.harness.verdict import Verdict
+
+Result = tuple[Data, Iterable[Candidate]]
+"""What a finished event says, and the candidates that it names."""
+
+
+class Journal:
+    """The one way to spend money or time in a run."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        evaluator: Evaluator,
+        settings: Settings,
+        observer: Observer,
+        interrupt: threading.Event,
+    ) -> None:
+        """Take up the run that `log` tells of."""
+        self.state = RunState.from_events(log.events(), log.candidates())
+        self._log = log
+        self._evaluator = evaluator
+        self._settings = settings
+        self._observer = observer
+        self._interrupt = interrupt
+        self._began = time.monotonic()
+
+    def record(self, kind: str, key: str, data: Data, named: Iterable[Candidate] = ()) -> Event:
+        """Append an event and take it into the state."""
+        named = tuple(named)
+        event = self._log.append(kind, key, data, named)
+        for candidate in named:
+            self.state.learn(candidate, candidate.normalised)
+        self.state.apply(event)
+        return event
+
+    def decide(self, key: str, choose: Callable[[], Data]) -> Data:
+        """A choice that comes out the same whenever the run is taken up again."""
+        if key not in self.state.done:
+            self.record("decided", key, choose())
+        return self.state.done[key]
+
+    def once(self, key: str, about: Data, work: Callable[[], Result]) -> Data:
+        """The result of the work named `key`: from the log, or done now.
+
+        A ModelError is written down with what it cost, and raised.
+        """
+        if key not in self.state.done:
+            self.record("started", key, about)
+            try:
+                data, named = work()
+            except ModelError as error:
+                lost = {"error": str(error), "spend": spend_json(error.spend)}
+                self.record("failed", key, lost)
+                raise
+            self.record("finished", key, data, named)
+            self._observer.spent(self.spent(), self.remaining())
+        return self.state.done[key]
+
+    def evaluate(
+        self,
+        candidate: Candidate,
+        round: int,
+        parent: str | None,
+        note: str,
+        choice: Choice | None = None,
+    ) -> Attempt:
+        """The attempt with this candidate, judged against the champion of the moment."""
+        champion = self.state.champion
+        about = {
+            "round": round,
+            "parent": parent,
+            "note": note,
+            "choice": dict(choice or {}),
+            "against": champion.candidate.id if champion else None,
+        }
+        key = f"evaluate:{candidate.id}"
+        known = key in self.state.done
+
+        def work() -> Result:
+            self._observer.working("evaluate", key)
+            held = champion.candidate if champion else None
+            verdict = self._evaluator.evaluate(candidate, effort="loop", champion=held)
+            return {**about, "verdict": verdict.to_json()}, (candidate,)
+
+        self.once(key, about, work)
+        attempt = self.state.by_id[candidate.id]
+        if not known:
+            self._observer.evaluated(attempt)
+            if self.state.champion is attempt:
+                self._observer.new_best(attempt)
+        return attempt
+
+    def confirm(self, attempt: Attempt) -> Verdict:
+        """The final verdict of a candidate, from a clean process.
+
+        A `harness_error` says nothing of the candidate: it is not kept as its result, so a later
+        session asks again.
+        """
+        key = f"confirm:{attempt.candidate.id}"
+        if key in self.state.done:
+            return Verdict.from_json(self.state.done[key]["verdict"])
+        self._observer.working("confirm", key)
+        self.record("started", key, {})
+        verdict = self._evaluator.evaluate(attempt.candidate, effort="final")
+        kind = "failed" if verdict.verdict == "harness_error" else "finished"
+        self.record(kind, key, {"verdict": verdict.to_json()})
+        self._observer.spent(self.spent(), self.remaining())
+        return verdict
+
+    def stop(self) -> Stop | None:
+        """The stop rule that holds now, if one does."""
+        return stop_rule(self.state, self._settings, self.wall_s(), self._interrupt.is_set())
+
+    def wall_s(self) -> float:
+        """Wall time of the run, earlier sessions included, in seconds."""
+        return self.state.earlier_s() + time.monotonic() - self._began
+
+    def spent(self) -> Spent:
+        """What the run has cost, earlier sessions included."""
+        return self.state.spent(self.wall_s())
+
+    def remaining(self) -> Remaining:
+        """What is left of the budgets."""
+        settings = self._settings
+        minutes = settings.budget_minutes
+        return Remaining(
+            max(0, settings.budget_evals - self.state.evaluations),
+            None if minutes is None else max(0.0, 60 * minutes - self.wall_s()),
+        )
+
+    def attempt(self, key: str | None) -> Attempt | None:
+        """The finished attempt with this candidate id."""
+        return self.state.by_id.get(key) if key else None

@@ -1,0 +1,1 @@
+"""Models: messages in, message and cost out."""

@@ -1,0 +1,97 @@
+"""Model: messages in, message and cost out. Everything that answers a prompt is one.
+
+`make_model` (`models/spec.py`) turns what a user writes (`openai:NAME`, …) into a Model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from kernelwright.agents.roles import Spend
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens as the provider counts them. None: it does not say.
+
+    `cached` are those of `input` that were read from the provider's cache, `cache_written` those
+    that were put there; `reasoning` are those of `output` that were spent on thinking.
+    """
+
+    input: int | None = None
+    cached: int | None = None
+    cache_written: int | None = None
+    output: int | None = None
+    reasoning: int | None = None
+
+
+StopReason = Literal["end", "length", "refused"]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer. `text` holds no reasoning; that stands apart, as far as the provider shows it."""
+
+    text: str
+    stop: StopReason = "end"
+    """`length`: cut off at the token limit; `refused`: the provider declined to answer."""
+    reasoning: str = ""
+    usage: Usage = Usage()
+    spend: Spend = field(default_factory=Spend)
+    model: str = ""
+    """The name that the provider gives for what answered."""
+
+
+class ModelError(Exception):
+    """A call gave no reply. The message is one line for the user.
+
+    `retryable`: the same call may pass later (timeouts, 429, 5xx, cut connections).
+    `status`: the HTTP status where there is one. `spend`: what was billed all the same.
+    `retry_after_s`: how long the provider asks to wait.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool = False,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        spend: Spend | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self.spend = spend or Spend()
+
+    @property
+    def at_fault(self) -> Literal["user", "provider"]:
+        """Who can mend it: a key, a name, a request (4xx), or time."""
+        return "provider" if self.retryable or self.status is None else "user"
+
+
+class Model(Protocol):
+    """Answers a conversation."""
+
+    @property
+    def spec(self) -> str:
+        """What makes this model again, without secrets."""
+        ...
+
+    def ask(self, messages: Sequence[Message], *, label: str) -> Reply:
+        """One answer. `label` names the call within its run (`propose:3`, `judge:3:repair`).
+
+        A replay finds the answer by it. Raises ModelError.
+        """
+        ...

@@ -1,0 +1,64 @@
+"""What a user may set of a search. Each field stands with its unit and default."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kernelwright.tasks.errors import UsageError
+
+BUILTIN_MINUTES = 1.5
+"""Wall budget of the built-in model, which costs nothing but time."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one run. Raises UsageError for what cannot work."""
+
+    budget_evals: int = 40
+    """Evaluations of candidates, tuning trials included, the final confirmation not."""
+    budget_minutes: float | None = None
+    """Wall time of all sessions of the run, the final confirmation included; None: no limit."""
+    reserve_s: float = 10.0
+    """Part of the wall budget that is kept for the final confirmation."""
+    seed: int = 0
+    language: str = "cpp"
+    target_roofline: float = 0.95
+    """Stop when the champion reaches this share of the physical floor."""
+    patience: int = 10
+    """Stop after this many rounds without a new champion."""
+    repairs: int = 3
+    """How often in a row a failed candidate is handed back for repair before it is given up."""
+    tune_trials: int = 12
+    """Most evaluations that tuning one candidate may take; 0: no tuning."""
+    tune_stall: int = 5
+    """Tuning ends after this many trials without an improvement."""
+    tune_share: float = 0.8
+    """Only candidates that reach this share of the best speedup are worth tuning."""
+    confirmations: int = 3
+    """How many candidates may be tried for the final confirmation, best first."""
+
+    def __post_init__(self) -> None:
+        if self.budget_evals < 1:
+            raise UsageError(f"evaluation budget {self.budget_evals}: give at least 1")
+        if self.budget_minutes is not None and not self.budget_minutes > 0:
+            raise UsageError(f"budget of {self.budget_minutes} minutes: give more than 0")
+        if not 0 < self.target_roofline <= 1:
+            raise UsageError(f"target roofline {self.target_roofline}: give a share in (0, 1]")
+        if self.patience < 1 or self.tune_trials < 0 or self.confirmations < 1:
+            raise UsageError("patience and confirmations: at least 1; tuning trials: at least 0")
+
+    @property
+    def search_s(self) -> float | None:
+        """Seconds of wall time after which no new work starts, None without a wall budget.
+
+        The reserve is at most a quarter of the budget, so that a short one still searches.
+        """
+        if self.budget_minutes is None:
+            return None
+        budget = 60.0 * self.budget_minutes
+        return budget - min(self.reserve_s, budget / 4)
+
+    def to_json(self) -> dict[str, Any]:
+        """For the event log."""
+        return asdict(self)
