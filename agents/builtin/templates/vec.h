@@ -13,11 +13,13 @@
 // exp and sigmoid flush results below 2e-38 to zero. NaN and Inf go through as in torch.
 // Polynomials and the rational function of erf are minimax fits (Lawson's iteration in double), the
 // coefficients rounded to float one after the other, lowest power first.
-#pragma once
+#ifndef KW_VEC_H  // a guard, not `once`: kernels carry this file as text, perhaps twice
+#define KW_VEC_H
 #include <stdint.h>
 #pragma GCC diagnostic ignored "-Wpsabi"
 
 #define KW_INLINE static inline __attribute__((always_inline))
+#define KW_INLINE_MEMBER inline __attribute__((always_inline))
 
 namespace kw {
 
@@ -466,3 +468,4 @@ template <class V> KW_INLINE V cos(V x) {
 }
 
 }  // namespace kw
+#endif
