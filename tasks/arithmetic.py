@@ -16,7 +16,7 @@ _BINARY: Mapping[type[ast.operator], Callable[[Number, Number], Number]] = {
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
+    ast.Pow: math.pow,  # In floating point: a huge integer power would take all memory.
 }
 
 
@@ -41,13 +41,14 @@ def evaluate(text: str, constants: Mapping[str, Number]) -> int:
     Raises ValueError for what is not arithmetic, an unknown name, or a value that is not a finite
     number of at least 0.
     """
+    tree = parse_expression(text)
     try:
-        value = _value(parse_expression(text), constants)
+        value = _value(tree, constants)
     except KeyError as error:
         raise ValueError(
             f"{text!r} names {error.args[0]}, which is not a number of the file"
         ) from None
-    except ArithmeticError as error:
+    except (ArithmeticError, ValueError) as error:
         raise ValueError(f"{text!r}: {error}") from error
     if not 0 <= value < math.inf:
         raise ValueError(f"{text!r} is {value}: it must be a finite number of at least 0")
@@ -72,7 +73,4 @@ def _value(node: ast.expr, constants: Mapping[str, Number]) -> Number:
         return -_value(node.operand, constants)
     assert isinstance(node, ast.BinOp)
     left, right = _value(node.left, constants), _value(node.right, constants)
-    if isinstance(node.op, ast.Pow):
-        # In floating point a huge power overflows at once; in integers it would take all memory.
-        left = float(left)
     return _BINARY[type(node.op)](left, right)

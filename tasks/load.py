@@ -50,7 +50,7 @@ def list_suite(name: str) -> list[Task]:
 def read_task(path: Path, name: str) -> Task:
     """Read and check one task file. Raises TaskError; never runs the file."""
     try:
-        source = path.read_text(encoding="utf-8")
+        source = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise TaskError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

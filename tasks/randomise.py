@@ -19,7 +19,10 @@ SPREAD = 0.25
 
 
 def randomise(model: nn.Module, seed: int) -> None:
-    """Set the values in place; equal seeds give equal values. A tied parameter is drawn once."""
+    """Set the values in place. Equal seeds on equal models give equal values.
+
+    A tied parameter is drawn once.
+    """
     generator = torch.Generator().manual_seed(seed)
     saved = model.state_dict().keys()
     with torch.no_grad():
@@ -37,8 +40,8 @@ def _is_constant(tensor: torch.Tensor) -> bool:
 def _redraw(tensor: torch.Tensor, generator: torch.Generator) -> None:
     """Values like those that are there, but not constant.
 
-    - random ones: normal with the same mean and deviation, cut at the smallest and largest there
-      were, so that a positive parameter stays positive;
+    - random ones: uniform with the same mean and deviation, within the smallest and the largest
+      there were, so that a positive parameter stays positive;
     - a constant c that is not 0: c times 1 +- 25%, at most 75% away, so a variance stays positive;
     - zeros: a bias (one dimension) of +-0.25; a matrix scaled by its inputs, like a linear layer's.
     """
@@ -46,13 +49,15 @@ def _redraw(tensor: torch.Tensor, generator: torch.Generator) -> None:
         return
     old = tensor.to(torch.float32)
     noise = torch.empty_like(old, memory_format=torch.contiguous_format)
-    noise.normal_(generator=generator).clamp_(-3, 3)
     value = float(old.flatten()[0])
     if not bool(old.isfinite().all()):
         return
     if not _is_constant(tensor):
-        new = (noise * old.std() + old.mean()).clamp(old.min(), old.max())
-    elif value != 0:
+        noise.uniform_(-(3**0.5), 3**0.5, generator=generator)
+        tensor.copy_((noise * old.std() + old.mean()).clamp(old.min(), old.max()))
+        return
+    noise.normal_(generator=generator).clamp_(-3, 3)
+    if value != 0:
         new = value * (1 + SPREAD * noise)
     else:
         inputs = tensor[0].numel() if tensor.dim() > 1 else 1

@@ -78,12 +78,14 @@ class Reference:
         args, kwargs = self.init_args()
         with self._user_code("Model"), seeded(seed):
             model = self._module.Model(*args, **kwargs)
+            if isinstance(model, nn.Module):
+                model.train(train)
         if not isinstance(model, nn.Module):
             raise self._fault(f"Model is no torch.nn.Module but {_kind(model)}", "Model")
         for name, value in [*model.named_parameters(), *model.named_buffers()]:
             if is_lazy(value):
                 raise self._fault(f"parameter {name} is lazy: give its layer the sizes", "Model")
-        return model.to("cpu").train(train)
+        return model.to("cpu")
 
     def inputs(self, seed: int) -> tuple[Input, ...]:
         """What `get_inputs` returns, on the CPU: tensors of any dtype, and plain numbers.
@@ -129,10 +131,10 @@ class Reference:
         own = [_copy(value, backward) for value in inputs]
         with self._user_code("Model.forward"), seeded(0), torch.set_grad_enabled(backward):
             returned = model(*own)
-            outputs = tuple(self._tensors(returned))
-            if not outputs:
-                raise self._fault("forward returns no tensor", "Model")
-            derived = () if grads is None else _gradients(outputs, [*_leaves(own, model)], grads)
+        outputs = tuple(self._tensors(returned))
+        if not outputs:
+            raise self._fault("forward returns no tensor", "Model")
+        derived = () if grads is None else self._gradients(outputs, [*_leaves(own, model)], grads)
         return tuple(t.detach() for t in (*outputs, *derived))
 
     def operations(self, inputs: Sequence[Input]) -> int:
@@ -184,7 +186,7 @@ class Reference:
                 self.filename,
             )
         with self._user_code("the file"), seeded(0):
-            exec(compile(tree, self.filename, "exec"), vars(module))
+            exec(compile(tree, self.filename, "exec", dont_inherit=True), vars(module))
         for name in ("Model", "get_inputs"):
             if not callable(getattr(module, name, None)):
                 raise self._fault(f"{name} is not defined after the file has run", name)
@@ -247,6 +249,23 @@ class Reference:
                 yield from self._tensors(item)
         elif value is not None:
             raise self._fault(f"forward returns {_kind(value)}: outputs must be tensors", "Model")
+
+    def _gradients(
+        self,
+        outputs: Sequence[torch.Tensor],
+        leaves: Sequence[torch.Tensor],
+        grads: Sequence[torch.Tensor],
+    ) -> tuple[torch.Tensor, ...]:
+        floating = [t for t in outputs if t.is_floating_point()]
+        if len(floating) != len(grads):
+            raise ValueError(f"{len(grads)} gradients given for {len(floating)} floating outputs")
+        pairs = [(t, g) for t, g in zip(floating, grads, strict=True) if t.requires_grad]
+        if not pairs:
+            raise self._fault("no output can be differentiated, so it has no backward", "Model")
+        with self._user_code("backward"):
+            return torch.autograd.grad(
+                [t for t, _ in pairs], leaves, [g for _, g in pairs], materialize_grads=True
+            )
 
     def _evaluate(self, expression: str) -> int:
         try:
@@ -320,22 +339,6 @@ def _leaves(inputs: Sequence[Input], model: nn.Module) -> Iterator[torch.Tensor]
     """What gradients are wanted of: floating inputs, then parameters."""
     yield from (x for x in inputs if isinstance(x, torch.Tensor) and x.is_floating_point())
     yield from (p for p in model.parameters() if p.requires_grad)
-
-
-def _gradients(
-    outputs: Sequence[torch.Tensor],
-    leaves: Sequence[torch.Tensor],
-    grads: Sequence[torch.Tensor],
-) -> tuple[torch.Tensor, ...]:
-    floating = [t for t in outputs if t.is_floating_point()]
-    if len(floating) != len(grads):
-        raise ValueError(f"{len(grads)} gradients given for {len(floating)} floating outputs")
-    pairs = [(t, g) for t, g in zip(floating, grads, strict=True) if t.requires_grad]
-    if not pairs:
-        raise TaskError("backward is wanted, but no output depends on an input or parameter")
-    return torch.autograd.grad(
-        [t for t, _ in pairs], leaves, [g for _, g in pairs], materialize_grads=True
-    )
 
 
 def _are_names(value: object) -> bool:

@@ -23,5 +23,5 @@ class Model(nn.Module):
 
 
 def get_inputs():
-    scale = 1 + 2 * torch.rand(())
-    return [scale * torch.randn(BATCH, CLASSES), 2 * torch.randn(BATCH, CLASSES)]
+    mild, sure = 1 + torch.rand(2)
+    return [mild * torch.randn(BATCH, CLASSES), 2 * sure * torch.randn(BATCH, CLASSES)]

@@ -22,6 +22,5 @@ class Model(nn.Module):
 
 
 def get_inputs():
-    source, target = torch.randint(0, NODES, (2, EDGES)).unbind(0)
-    x, weight = torch.randn(NODES, WIDTH), torch.randn(EDGES)
-    return [x, source.contiguous(), target.contiguous(), weight]
+    source, target = torch.randint(0, NODES, (EDGES,)), torch.randint(0, NODES, (EDGES,))
+    return [torch.randn(NODES, WIDTH), source, target, torch.randn(EDGES)]

@@ -21,5 +21,5 @@ class Model(nn.Module):
 
 
 def get_inputs():
-    scale = 0.5 + 2 * torch.rand(())
-    return [scale * torch.randn(ROWS, COLS), torch.randn(ROWS, COLS)]
+    near, far = 0.5 + torch.rand(2)
+    return [near * torch.randn(ROWS, COLS), far * torch.randn(ROWS, COLS)]
