@@ -1,0 +1,120 @@
+"""The champion's card: what was found, what it holds for, and how to find it again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from kernelwright import __version__, text
+from kernelwright.agents.budget import Spent, Stop
+from kernelwright.agents.roles import Attempt
+from kernelwright.harness.device import DeviceFacts
+from kernelwright.harness.verdict import Verdict
+from kernelwright.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Found:
+    """All that is told of a champion: the attempt, its final verdict, and where they came from."""
+
+    task: Task
+    task_spec: str
+    """What finds the task again on this machine."""
+    model: str
+    run: str
+    attempt: Attempt
+    verdict: Verdict
+    facts: DeviceFacts
+    environment: Mapping[str, str | None]
+    spent: Spent
+    stop: Stop
+    evaluations: int
+    accepted: int
+
+
+def header(found: Found) -> list[str]:
+    """Comment lines for the top of the published kernel."""
+    verdict = found.verdict
+    gains = [
+        f"{text.ratio(gain)} as fast as {text.BASELINES[name]}"
+        for name, gain in verdict.speedup.items()
+        if gain is not None and name != "champion"
+    ]
+    return [
+        f"{found.task.name}: ModelNew takes the place of Model.",
+        "",
+        *gains,
+        f"measured on {found.facts.name}, {found.facts.threads} threads, "
+        f"torch {found.environment['torch']}, {_today()}",
+        f"precision {verdict.precision}, track {verdict.track}; intervals are 95%",
+        "",
+        f"Made by kernelwright {__version__} (model {found.model}, run {found.run}),",
+        f"candidate {found.attempt.candidate.id}. Needs torch and, at first use, a C++ compiler.",
+        "Verify again, from the folder of the run:",
+        "    kernelwright verify task.py champion/kernel.py",
+    ]
+
+
+def card(found: Found, kernel_text: str, lacking: str | None) -> dict[str, Any]:
+    """The content of `card.json` (see docs/json.md)."""
+    facts = found.facts
+    return {
+        "task": {"name": found.task.name, "spec": found.task_spec, "sha256": found.task.hash},
+        "kernel": {
+            "path": "champion/kernel.py",
+            "sha256": hashlib.sha256(kernel_text.encode()).hexdigest(),
+            "language": found.attempt.candidate.language,
+            "candidate": found.attempt.candidate.id,
+            "round": found.attempt.round,
+            "note": text.what(found.attempt) or None,
+            "standalone": lacking is None,
+            "standalone_reason": lacking,
+        },
+        "verdict": found.verdict.to_json(),
+        "environment": {
+            **found.environment,
+            "device": facts.kind,
+            "device_name": facts.name,
+            "threads": facts.threads,
+            "isa": list(facts.isa),
+        },
+        "search": {
+            "run": found.run,
+            "model": found.model,
+            "stop": {"reason": found.stop.reason, "message": found.stop.message},
+            "candidates": found.evaluations,
+            "accepted": found.accepted,
+            "spent": spent_json(found.spent),
+        },
+        "reproduce": [
+            "kernelwright verify task.py champion/kernel.py",
+            f"kernelwright optimize {found.task_spec} --model {found.model}",
+        ],
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def spent_json(spent: Spent) -> dict[str, Any]:
+    """`{"usd", "tokens", "evaluations", "wall_s"}`, and `reasons` for what is null."""
+    reasons = {
+        name: reason
+        for name, value, reason in (
+            ("usd", spent.usd, "the price of a call is unknown"),
+            ("tokens", spent.tokens, "the model does not say how many tokens it used"),
+        )
+        if value is None
+    }
+    return {
+        "usd": spent.usd,
+        "tokens": spent.tokens,
+        "evaluations": spent.evaluations,
+        "wall_s": round(spent.wall_s, 3),
+        "reasons": reasons,
+    }
+
+
+def _today() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d")

@@ -1,0 +1,292 @@
+"""`kernelwright optimize`: search for a faster kernel, and publish the best one found."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import shlex
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from kernelwright import text
+from kernelwright.card import spent_json
+from kernelwright.commands.arguments import add_json, at_least_one, positive, seed
+from kernelwright.console import Console, complain
+from kernelwright.outputs import Asked, RunFolder, create_run, find_run
+from kernelwright.players import BUILTIN, Players, players
+from kernelwright.progress import Title
+from kernelwright.tasks.errors import UsageError
+from kernelwright.tasks.load import load_task
+from kernelwright.tasks.task import Task
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+    from kernelwright.agents.optimize import Outcome, Settings
+    from kernelwright.publish import Published
+
+    Subparsers = _SubParsersAction[argparse.ArgumentParser]
+
+LATEST = "latest"
+DEFAULT_OUT = "kernels_out"
+DONE, NOTHING_BETTER, MACHINE_FAILED, INTERRUPTED = 0, 1, 3, 130
+_FAILURES = ("model_failed", "harness_error")
+"""Reasons to stop that are no result of the search."""
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Declare `optimize TASK`."""
+    parser = commands.add_parser("optimize", help="make an operator faster", description=__doc__)
+    parser.add_argument(
+        "task", nargs="?", metavar="TASK", help="a task file, or a name from `tasks list`"
+    )
+    parser.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="who writes the kernels: builtin (default, needs no key), openai:NAME, anthropic:NAME",
+    )
+    parser.add_argument(
+        "--budget-evals", type=at_least_one, metavar="N", help="stop after N evaluations"
+    )
+    parser.add_argument(
+        "--budget-minutes", type=positive, metavar="M", help="stop after M minutes of wall time"
+    )
+    parser.add_argument("--seed", type=seed, metavar="N", help="seed of the search (default: 0)")
+    parser.add_argument(
+        "--out",
+        default=DEFAULT_OUT,
+        metavar="DIR",
+        help=f"where the run's folder goes: DIR/<task>/<run> (default: {DEFAULT_OUT})",
+    )
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const=LATEST,
+        metavar="RUN",
+        help="go on with a run, by name or folder (default: the latest of this task)",
+    )
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done, all of it checked."""
+
+    task: Task
+    asked: Asked
+    folder: RunFolder
+    players: Players
+    settings: Settings
+    resume: bool
+    out: Path
+
+
+@dataclass
+class Interrupt:
+    """How a signal reaches the search."""
+
+    asked: threading.Event = field(default_factory=threading.Event)
+    searching: bool = False
+    """Before the search begins there is nothing to keep: the first signal ends it."""
+    tell: Callable[[], None] = lambda: None
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Search and publish; the status says how it ended."""
+    job = _prepare(args)
+    try:
+        with _interruptible() as interrupt:
+            outcome, published = _search(job, console, interrupt)
+    except KeyboardInterrupt:
+        job.folder.discard_if_unused()
+        complain(f"interrupted{_go_on(job)}")
+        return INTERRUPTED
+    except BaseException:
+        job.folder.discard_if_unused()
+        raise
+    console.emit(_as_json(job, outcome, published))
+    return _conclude(job, outcome, published, console)
+
+
+def _prepare(args: argparse.Namespace) -> Job:
+    """Everything that can be wrong with what was asked, found out before anything is spent."""
+    out = Path(args.out)
+    if args.resume is None:
+        if args.task is None:
+            raise UsageError("no task given: a .py file, or a name of `kernelwright tasks`")
+        task = load_task(args.task)
+        asked = _asked(args, task, None)
+        folder = None
+    else:
+        task, folder = _resumed(args, out)
+        asked = _asked(args, task, folder.asked())
+    settings = _settings(asked)
+    _need_compiler()
+    roles = players(asked.model)
+    folder = folder or create_run(out, task, asked)
+    begun = (folder.path / "run.db").exists()
+    return Job(task, asked, folder, roles, settings, begun, out)
+
+
+def _resumed(args: argparse.Namespace, out: Path) -> tuple[Task, RunFolder]:
+    """The task and the run to go on with. `--resume TASK` and `--resume FOLDER` are understood."""
+    wanted = None if args.resume == LATEST else args.resume
+    spec = args.task
+    if spec is None and wanted is not None:
+        if (Path(wanted) / "run.json").is_file():
+            spec = RunFolder(Path(wanted)).asked().task
+        else:
+            spec, wanted = wanted, None
+    if spec is None:
+        raise UsageError("resume which task? kernelwright optimize TASK --resume [RUN]")
+    task = load_task(spec)
+    return task, find_run(out, task, wanted)
+
+
+def _asked(args: argparse.Namespace, task: Task, before: Asked | None) -> Asked:
+    """What the arguments say; what they leave open is as it was `before`, else the default."""
+    spec = args.task or (before.task if before else args.resume)
+    bundled = task.path is None or task.name == spec
+    evals, minutes = args.budget_evals, args.budget_minutes
+    if before is not None:
+        evals = before.budget_evals if evals is None else evals
+        minutes = before.budget_minutes if minutes is None else minutes
+        if args.seed not in (None, before.seed):
+            raise UsageError(f"--seed {args.seed}: the run began with {before.seed} and keeps it")
+    return Asked(
+        task=task.name if bundled else str(task.path),
+        task_name=task.name,
+        task_hash=task.hash,
+        model=args.model or (before.model if before else BUILTIN),
+        seed=before.seed if before else args.seed or 0,
+        budget_evals=evals,
+        budget_minutes=minutes,
+    )
+
+
+def _settings(asked: Asked) -> Settings:
+    from kernelwright.agents.settings import BUILTIN_MINUTES, Settings
+
+    minutes = asked.budget_minutes
+    if minutes is None and asked.model == BUILTIN:
+        minutes = BUILTIN_MINUTES
+    settings = Settings(budget_minutes=minutes, seed=asked.seed)
+    if asked.budget_evals is not None:
+        settings = replace(settings, budget_evals=asked.budget_evals)
+    return settings
+
+
+def _need_compiler() -> None:
+    from kernelwright.harness import inline_cpp
+
+    try:
+        inline_cpp.compiler()
+    except inline_cpp.BuildError as error:
+        raise UsageError(str(error)) from error
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[Interrupt]:
+    """The first Ctrl-C (or SIGTERM) asks the search to stop, the second stops at once."""
+    interrupt = Interrupt()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if interrupt.asked.is_set() or not interrupt.searching:
+            raise KeyboardInterrupt
+        interrupt.asked.set()
+        interrupt.tell()
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, handle) for number in signals]
+    try:
+        yield interrupt
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _search(job: Job, console: Console, interrupt: Interrupt) -> tuple[Outcome, Published | None]:
+    """The search, from the first process to the last file."""
+    from kernelwright.agents.optimize import load, optimize
+    from kernelwright.display import display
+    from kernelwright.harness.evaluate import Evaluator
+    from kernelwright.publish import publish
+
+    title = Title(job.task.name, job.asked.model, job.folder.name)
+    with display(title, console.stderr) as shown, Evaluator(job.task) as evaluator:
+        if job.resume:
+            shown.take_up(load(job.folder.path))
+        interrupt.tell = shown.stopping
+        interrupt.searching = True
+        outcome = optimize(
+            job.task,
+            evaluator,
+            job.players.coder,
+            job.players.judge,
+            job.settings,
+            job.folder.path,
+            observer=shown,
+            resume=job.resume,
+            stop=interrupt.asked,
+        )
+        shown.publishing()
+        return outcome, publish(job.task, job.asked, job.folder, outcome, evaluator)
+
+
+def _conclude(job: Job, outcome: Outcome, published: Published | None, console: Console) -> int:
+    """Tell how it ended, and give the status."""
+    if published:
+        console.show(f"{text.speedups(published.verdict)}")
+        console.show(f"{published.folder.kernel}")
+    elif outcome.stop.reason not in _FAILURES:
+        console.show(f"nothing better found: {outcome.stop.message}")
+    console.show(f"{job.folder.report}")
+    if outcome.stop.reason == "interrupted":
+        complain(f"interrupted{_go_on(job)}")
+        return INTERRUPTED
+    if outcome.stop.reason in _FAILURES:
+        complain(f"{outcome.stop.message}{_go_on(job)}")
+        return DONE if published else MACHINE_FAILED
+    return DONE if published else NOTHING_BETTER
+
+
+def _go_on(job: Job) -> str:
+    """The command that goes on with the run; empty where the search had not begun."""
+    if not (job.folder.path / "run.db").exists():
+        return ""
+    words = ["kernelwright", "optimize", job.asked.task, "--resume", job.folder.name]
+    if str(job.out) != DEFAULT_OUT:
+        words += ["--out", str(job.out)]
+    return f"; to go on: {shlex.join(words)}"
+
+
+def _as_json(job: Job, outcome: Outcome, published: Published | None) -> dict[str, Any]:
+    """The object of `optimize --json` (see docs/json.md)."""
+    champion = None
+    if published:
+        verdict = published.verdict.to_json()
+        champion = {
+            "path": str(published.folder.kernel.resolve()),
+            "card": str(published.folder.card.resolve()),
+            "candidate": published.champion.attempt.candidate.id,
+            "speedup": verdict["speedup"],
+            "track": verdict["track"],
+            "language": verdict["language"],
+            "reasons": verdict["reasons"],
+        }
+    return {
+        "task": job.task.name,
+        "run": job.folder.name,
+        "folder": str(job.folder.path.resolve()),
+        "champion": champion,
+        "candidates": len(outcome.attempts),
+        "accepted": outcome.accepted,
+        "stop": {"reason": outcome.stop.reason, "message": outcome.stop.message},
+        "spent": spent_json(outcome.spent),
+    }

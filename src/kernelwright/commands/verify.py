@@ -1,0 +1,106 @@
+"""`kernelwright verify`: judge a kernel against a task."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kernelwright import text
+from kernelwright.commands.arguments import add_json, at_least_one, seed
+from kernelwright.console import Console
+from kernelwright.harness.candidate import Candidate
+from kernelwright.harness.errors import HarnessError
+from kernelwright.harness.verdict import Finding, Outcome, Verdict
+from kernelwright.tasks.errors import TaskError, UsageError
+from kernelwright.tasks.load import load_task
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+    Subparsers = _SubParsersAction[argparse.ArgumentParser]
+
+EXIT_STATUS: dict[Outcome, int] = {
+    "accepted": 0,
+    "rejected": 1,
+    "task_error": 2,
+    "harness_error": 3,
+}
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Declare `verify TASK KERNEL`."""
+    parser = commands.add_parser(
+        "verify", help="judge a kernel: is it right, and how fast is it", description=__doc__
+    )
+    parser.add_argument("task", metavar="TASK", help="a task file, or a name from `tasks list`")
+    parser.add_argument("kernel", metavar="KERNEL", help="a Python file that defines ModelNew")
+    parser.add_argument("--threads", type=at_least_one, metavar="N", help="default: every core")
+    parser.add_argument(
+        "--seed", type=seed, metavar="N", help="draw the same inputs again (default: secret ones)"
+    )
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Judge the kernel; the status says how it went."""
+    candidate = read_candidate(args.kernel)
+    try:
+        verdict = _judge(args, candidate, console)
+    except TaskError as error:
+        console.emit(_without_verdict("task_error", "task", error).to_json())
+        raise
+    except HarnessError as error:
+        console.emit(_without_verdict("harness_error", "harness", error).to_json())
+        raise
+    console.emit(verdict.to_json())
+    if verdict.verdict == "task_error":
+        raise TaskError(text.first_line(verdict.findings[0].message))
+    for line in text.describe(verdict):
+        console.show(line)
+    return EXIT_STATUS[verdict.verdict]
+
+
+def read_candidate(path: str) -> Candidate:
+    """The kernel in that file. Raises UsageError."""
+    try:
+        source = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot read the kernel {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the kernel {path} is not UTF-8 text") from error
+    return Candidate(source, language_of(source))
+
+
+def language_of(source: str) -> str:
+    """`cpp`, `triton` or `python`, by what the file imports."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return "python"
+    modules: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            modules.add(node.module or "")
+    if modules & {"kernelwright.inline", "torch.utils.cpp_extension"}:
+        return "cpp"
+    return "triton" if "triton" in modules else "python"
+
+
+def _judge(args: argparse.Namespace, candidate: Candidate, console: Console) -> Verdict:
+    task = load_task(args.task)
+    from kernelwright.harness.evaluate import Evaluator
+
+    console.note(f"preparing {task.name}: reference, baselines, sandbox")
+    with Evaluator(task, threads=args.threads, seed=args.seed) as evaluator:
+        console.note(f"judging {args.kernel} (torch.compile takes a while)")
+        return evaluator.evaluate(candidate, effort="final")
+
+
+def _without_verdict(outcome: Outcome, code: str, error: Exception) -> Verdict:
+    """The JSON contract for a fault that is not the candidate's: no candidate was run."""
+    return Verdict(outcome, "parse", (Finding(code, str(error)),))

@@ -1,0 +1,148 @@
+"""The folder of a run, `kernels_out/<task>/<run>/`, and how files get into it.
+
+run.json            what was asked for, so that `--resume` needs no more than the run's name
+task.py             the reference, as it was
+run.db              the event log, the one truth (`agents/events.py`)
+checkpoints.db      where the loop stood
+report.md           the history of attempts, for people
+card.json           the champion's verdict and what it holds for; only with a champion
+champion/kernel.py  the champion, which runs on its own; only with a champion
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kernelwright.harness.errors import HarnessError
+from kernelwright.tasks.errors import UsageError
+from kernelwright.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run was asked for. Budgets are None where the default holds."""
+
+    task: str
+    """What finds the task again: a bundled name, or the absolute path of a file."""
+    task_name: str
+    task_hash: str
+    model: str
+    seed: int
+    budget_evals: int | None
+    budget_minutes: float | None
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run on disk."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name: the time it began, UTC, and four random hex digits."""
+        return self.path.name
+
+    @property
+    def kernel(self) -> Path:
+        """The champion."""
+        return self.path / "champion" / "kernel.py"
+
+    @property
+    def card(self) -> Path:
+        """The champion's verdict, environment and hashes."""
+        return self.path / "card.json"
+
+    @property
+    def report(self) -> Path:
+        """The history of attempts."""
+        return self.path / "report.md"
+
+    @property
+    def task(self) -> Path:
+        """The copy of the reference."""
+        return self.path / "task.py"
+
+    def write(self, file: Path, content: str | Mapping[str, Any]) -> None:
+        """Put a whole file in place, or leave the old one. Raises HarnessError."""
+        if not isinstance(content, str):
+            content = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        new = file.with_name(f".{file.name}.new")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with new.open("w", encoding="utf-8") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            new.replace(file)
+        except OSError as error:
+            new.unlink(missing_ok=True)
+            raise HarnessError(f"cannot write {file}: {error.strerror}") from error
+
+    def asked(self) -> Asked:
+        """What this run was asked for. Raises UsageError for a folder that is no run."""
+        file = self.path / "run.json"
+        try:
+            return Asked(**json.loads(file.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise UsageError(f"{self.path} is no run: {file.name}: {error.strerror}") from error
+        except (ValueError, TypeError) as error:
+            raise UsageError(f"{file} cannot be read: {error}") from error
+
+    def discard_if_unused(self) -> None:
+        """Remove the folder when the search has not begun, and its parents when they are empty."""
+        if (self.path / "run.db").exists():
+            return
+        shutil.rmtree(self.path)
+        for parent in (self.path.parent, self.path.parent.parent):
+            try:
+                parent.rmdir()
+            except OSError:  # not empty: others use it
+                return
+
+
+def create_run(out: Path, task: Task, asked: Asked) -> RunFolder:
+    """A new folder below `out`. Raises UsageError when it cannot be written."""
+    now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    run = RunFolder(task_folder(out, task.name) / f"{now}-{secrets.token_hex(2)}")
+    try:
+        run.path.mkdir(parents=True)
+        (run.path / "task.py").write_text(task.source, encoding="utf-8")
+        (run.path / "run.json").write_text(json.dumps(asdict(asked), indent=2) + "\n")
+    except OSError as error:
+        where = error.filename or run.path
+        raise UsageError(
+            f"cannot write {where}: {error.strerror}; choose another folder with --out"
+        ) from error
+    return run
+
+
+def find_run(out: Path, task: Task, wanted: str | None) -> RunFolder:
+    """The run of that name or path; without one the latest of this task. Raises UsageError."""
+    if wanted and (Path(wanted) / "run.json").is_file():
+        return RunFolder(Path(wanted).resolve())
+    folder = task_folder(out, task.name)
+    if wanted:
+        if not (folder / wanted / "run.json").is_file():
+            raise UsageError(f"no run {wanted} in {folder}: give its name or its folder")
+        return RunFolder(folder / wanted)
+    runs = sorted(file.parent for file in folder.glob("*/run.json"))
+    for path in reversed(runs):
+        if RunFolder(path).asked().task_hash == task.hash:
+            return RunFolder(path)
+    other = " (the runs there are for another version of it)" if runs else ""
+    raise UsageError(f"no run of {task.name} in {folder}{other}: start without --resume")
+
+
+def task_folder(out: Path, task_name: str) -> Path:
+    """Where the runs of a task lie: `core/softmax` becomes `core-softmax`."""
+    return out / re.sub(r"[^\w.-]+", "-", task_name).strip(".-")
