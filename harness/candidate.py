@@ -62,7 +62,9 @@ class Candidate:
             return self
         for name, value in choice.items():
             if value not in self.space[name]:
-                raise ValueError(f"{name}={value!r} is not in the declared {list(self.space[name])}")
+                raise ValueError(
+                    f"{name}={value!r} is not in the declared {list(self.space[name])}"
+                )
         values = {name: choice.get(name, space[0]) for name, space in self.space.items()}
         text = ", ".join(f"{name}=[{value!r}]" for name, value in values.items())
         lines = self.source.splitlines(keepends=True)

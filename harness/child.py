@@ -28,7 +28,8 @@ from kernelwright.harness.sandbox import Cage, enter, lockdown
 from kernelwright.harness.sandbox.system import die_with_parent
 from kernelwright.harness.wire import Region
 
-GO, DONE = b"g", b"d"
+DONE = b"d"
+CALL = "kernelwright_call"
 
 
 def main(config: dict[str, Any], connection: int, arena: int) -> None:
@@ -203,12 +204,18 @@ class Worker:
         return {"outputs": [[describe_tensor(t) for t in flatten(out)] for out in self._kept]}
 
     def profile(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Time by ATen operator over some calls, in microseconds of this thread."""
+        """Own time by ATen operator over some calls, and the time of the calls, in microseconds."""
         arguments = self._arguments(message["inputs"])
-        with torch.no_grad(), torch.autograd.profiler.profile() as profile:
+        profiler = torch.autograd.profiler
+        with torch.no_grad(), profiler.profile() as profile:
             for _ in range(message["repeat"]):
-                self._model(*arguments)
-        return {"operators": {e.key: e.self_cpu_time_total for e in profile.key_averages()}}
+                with profiler.record_function(CALL):
+                    self._model(*arguments)
+        events = profile.key_averages()
+        return {
+            "operators": {e.key: e.self_cpu_time_total for e in events if e.key != CALL},
+            "total": sum(e.cpu_time_total for e in events if e.key == CALL),
+        }
 
     def lockdown(self, message: dict[str, Any]) -> dict[str, Any]:
         """No new processes from now on."""

@@ -9,7 +9,7 @@ import ast
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Literal
@@ -190,11 +190,8 @@ class Evaluator:
         except (SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", None)
             raise Rejected("syntax_error", f"not Python: {error} (line {line})") from error
-        names = {n.name for n in ast.walk(tree) if isinstance(n, ast.ClassDef)}
-        names |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
-        names |= {a.asname or a.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) for a in n.names}
-        if "ModelNew" not in names:
-            raise Rejected("no_model", "the candidate defines no class ModelNew")
+        if "ModelNew" not in _defined(tree):
+            raise Rejected("no_model", "the candidate defines no ModelNew")
 
     def _stage_build(self, trial: _Trial) -> None:
         """Load the candidate in a cage; its C++ is built on the way."""
@@ -310,8 +307,8 @@ class Evaluator:
 
     def _share(self, worker: Worker, seconds: float) -> float:
         repeat = max(1, min(20, round(5e-3 / seconds)))
-        operators = worker.profile(self.oracle.own.inputs, repeat)
-        return library_share(operators, seconds * 1e6 * repeat)
+        operators, total_us = worker.profile(self.oracle.own.inputs, repeat)
+        return library_share(operators, total_us)
 
     def _candidate_worker(self, candidate: Candidate) -> Worker:
         return self._worker(Setup(candidate.source, "ModelNew", self._init, self._state()))
@@ -352,12 +349,30 @@ class Evaluator:
         return tuple(self.oracle.state.items())
 
     def _bytes(self, case: Case) -> int:
-        tensors = [v for v in (*case.inputs, *(case.gradients or ())) if isinstance(v, torch.Tensor)]
+        tensors = [
+            v for v in (*case.inputs, *(case.gradients or ())) if isinstance(v, torch.Tensor)
+        ]
         return 2 * footprint(tensors)  # strided cases have gaps
 
     def _reject(self, trial: _Trial, finding: Finding, kind: Any = "rejected") -> Verdict:
         findings = (*trial.verdict.findings, finding)
         return replace(trial.verdict, verdict=kind, findings=findings)
+
+
+def _defined(tree: ast.AST) -> set[str]:
+    """Names that a module may define, by whatever statement."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                names.add(name)
+            case ast.Name(id=name, ctx=ast.Store()):
+                names.add(name)
+            case ast.alias(name=name, asname=other):
+                names.add(other or name)
+            case _:
+                continue
+    return names
 
 
 def _timed_budgets(case: Case) -> list[tuple[float, float]]:

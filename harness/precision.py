@@ -2,25 +2,29 @@
 
 The budget of one output element is made of three parts, none of which knows the candidate:
   relative  class constant x (|reference| + root mean square of its row)
-  eager     8 x root mean square, over the row, of the error of PyTorch's own kernels
-  condition 8 x root mean square, over the row, of the change that inputs perturbed by one unit in the
-            last place of fp32 cause: what any algorithm in fp32 must be forgiven (backward error,
+  eager     4 x the largest error, within the row, of PyTorch's own kernels
+  condition 4 x the largest change, within the row, that inputs perturbed by one unit in the last
+            place of fp32 cause: what any algorithm in fp32 must be forgiven (backward error,
             N. Higham, Accuracy and Stability of Numerical Algorithms, ch. 1)
-The reference is evaluated in float64. Every element counts; NaN and infinities must match exactly.
+The reference is evaluated in float64. Every element counts; NaN and infinities must match exactly,
+but for the few elements where eager and float64 themselves disagree on them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 
 UNIT = 2.0**-23
 """Unit in the last place of fp32 at 1."""
-_EAGER, _CONDITION = 8.0, 8.0
+_EAGER, _CONDITION = 4.0, 4.0
 _ROW = 32
 """A row must have as many elements, or its root mean square says too little."""
+
+_MOST_FREE = 0.01
+Reduce = Callable[[torch.Tensor, list[int]], torch.Tensor]
 
 RELATIVE = {"fp64": 1e-12, "fp32": 5e-5, "tf32": 2e-3, "fp16": 2e-3, "bf16": 1.6e-2}
 """Class constants. fp32: a row of 10,000 numbers summed one after the other is off by about 2.5e-5
@@ -50,6 +54,8 @@ class Expected:
     alternative: torch.Tensor | None
     """For outputs that are no floating numbers: eager's own answer is as good as the reference's."""
     finite: bool
+    free: torch.Tensor | None = None
+    """Elements of which nothing can be demanded."""
 
     def mismatch(self, found: torch.Tensor) -> torch.Tensor | None:
         """Mask of wrong elements, or None when all are right."""
@@ -64,6 +70,8 @@ class Expected:
             value = self.value
             same = (found.to(value.dtype) == value) | (found.isnan() & value.isnan())
             right = torch.where(value.isfinite(), right, same)
+        if self.free is not None:
+            right |= self.free
         return None if bool(right.all()) else ~right
 
 
@@ -75,46 +83,49 @@ def expect(
 ) -> Expected | None:
     """The expectation for one output from its float64 value, eager's and the perturbed one.
 
-    None where eager itself has NaN or infinity elsewhere than float64: such inputs leave the range of
-    the declared precision, and nothing can be demanded there.
+    None where eager itself has NaN or infinity elsewhere than float64 in more than a hundredth of the
+    elements: such inputs leave the range of the declared precision, and nothing can be demanded.
     """
     if not eager.is_floating_point():
         return Expected(reference.to(eager.dtype), None, eager, True)
     ours = reference.to(torch.float64)
     theirs = eager.to(torch.float64)
     finite = ours.isfinite()
-    everywhere = bool(finite.all())
-    if not _same_specials(ours, theirs):
+    agree = (finite & theirs.isfinite()) | (ours == theirs) | (ours.isnan() & theirs.isnan())
+    free = None if bool(agree.all()) else ~agree
+    if free is not None and float(free.double().mean()) > _MOST_FREE:
         return None
+    everywhere = free is None and bool(finite.all())
     clean = ours if everywhere else torch.where(finite, ours, 0.0)
-    tolerance = clean.abs().add_(_row_rms(clean)).mul_(RELATIVE[precision])
-    tolerance += _EAGER * _row_rms(_difference(theirs, ours, finite, everywhere))
-    tolerance += _CONDITION * _row_rms(_difference(perturbed.double(), ours, finite, everywhere))
+    tolerance = clean.abs().add_(_row(clean, _rms)).mul_(RELATIVE[precision])
+    tolerance += _EAGER * _row(_difference(theirs, ours), _largest)
+    tolerance += _CONDITION * _row(_difference(perturbed.double(), ours), _largest)
     working = torch.float64 if eager.dtype == torch.float64 else torch.float32
-    return Expected(ours.to(working), tolerance.to(working), None, everywhere)
+    return Expected(ours.to(working), tolerance.to(working), None, everywhere, free)
 
 
-def _same_specials(a: torch.Tensor, b: torch.Tensor) -> bool:
-    both = a.isfinite() & b.isfinite()
-    return bool((both | (a == b) | (a.isnan() & b.isnan())).all())
+def _difference(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """|a - b|, zero where either is not finite."""
+    return (a - b).abs_().nan_to_num_(0.0, 0.0, 0.0)
 
 
-def _difference(
-    a: torch.Tensor, b: torch.Tensor, finite: torch.Tensor, everywhere: bool
-) -> torch.Tensor:
-    out = a - b
-    return out if everywhere and bool(a.isfinite().all()) else torch.where(finite, out, 0.0).nan_to_num_(0.0, 0.0, 0.0)
-
-
-def _row_rms(value: torch.Tensor) -> torch.Tensor:
-    """Root mean square over the trailing dimensions that make up a row, kept for broadcasting."""
+def _row(value: torch.Tensor, reduce: Reduce) -> torch.Tensor:
+    """`reduce` over the trailing dimensions that make up a row, kept for broadcasting."""
     if value.dim() == 0 or value.numel() == 0:
         return value.abs()
     dims, size = 0, 1
     while dims < value.dim() and size < _ROW:
         dims += 1
         size *= value.shape[-dims]
-    return value.square().mean(dim=list(range(-dims, 0)), keepdim=True).sqrt()
+    return reduce(value, list(range(-dims, 0)))
+
+
+def _rms(value: torch.Tensor, dims: list[int]) -> torch.Tensor:
+    return value.square().mean(dim=dims, keepdim=True).sqrt()
+
+
+def _largest(value: torch.Tensor, dims: list[int]) -> torch.Tensor:
+    return value.amax(dim=dims, keepdim=True)
 
 
 def perturb(value: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

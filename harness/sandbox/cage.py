@@ -121,5 +121,3 @@ def _become(user: int) -> None:
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
     set_capabilities(1 << CAP_DAC_READ_SEARCH)
-
-

@@ -23,7 +23,8 @@ _TCP, _SCOPES = 3, 3  # bind and connect; abstract sockets and signals
 
 def abi() -> int:
     """Version of Landlock that the kernel offers; 0 when it has none."""
-    return max(0, LIBC.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint(1)))
+    version: int = LIBC.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint(1))
+    return max(0, version)
 
 
 def restrict(read: Sequence[str], write: Sequence[str], devices: Sequence[str]) -> int:
