@@ -73,7 +73,7 @@ def tuning(m: Extent, n: Extent, rows: bool) -> str:
     return defaults(
         MR=f"kw::best_rows({m}, kw::MOST_ROWS)" if isinstance(m, int) else "kw::MOST_ROWS",
         NR=f"({n} <= kw::WIDTH ? kw::WIDTH : 2 * kw::WIDTH)" if narrow else "(2 * kw::WIDTH)",
-        KC=512,
+        KC=256,
         MC=64 if rows else 512,
         NC=256,
         THREADS="omp_get_max_threads()",

@@ -75,7 +75,9 @@ def parameter_name(declaration: str) -> str:
 
 def unique(declarations: Sequence[str]) -> tuple[str, ...]:
     """The declarations without repetitions of a name, first ones kept."""
-    return tuple({parameter_name(d): d for d in reversed(declarations)}[n] for n in _names(declarations))
+    return tuple(
+        {parameter_name(d): d for d in reversed(declarations)}[n] for n in _names(declarations)
+    )
 
 
 def _names(declarations: Sequence[str]) -> list[str]:
@@ -99,7 +101,9 @@ def construct(name: str, parameters: Sequence[str]) -> str:
 
 def indented(body: str, by: int = 4) -> str:
     """The text with each line moved to the right."""
-    return "\n".join(" " * by + line if line.strip() else line for line in body.strip().splitlines())
+    return "\n".join(
+        " " * by + line if line.strip() else line for line in body.strip().splitlines()
+    )
 
 
 def defaults(**macros: object) -> str:
