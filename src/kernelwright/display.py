@@ -29,12 +29,16 @@ def display(title: Title, stream: TextIO) -> Iterator[Progress]:
 
 
 class PlainDisplay(Progress):
-    """One line for each thing that matters: for logs and pipes."""
+    """One line for each thing that matters: for logs and pipes.
+
+    The heading waits for the first of them: where a task turns out to be at fault, the line that
+    says so stands alone.
+    """
 
     def __init__(self, title: Title, stream: TextIO) -> None:
         super().__init__()
         self._stream = stream
-        self._say(f"{title.task} with {title.model}, run {title.run}")
+        self._heading: str | None = f"{title.task} with {title.model}, run {title.run}"
 
     def round_started(self, round: int, parent: Attempt | None) -> None:
         """A line with the parent."""
@@ -69,6 +73,9 @@ class PlainDisplay(Progress):
         os.write(self._stream.fileno(), f"{self.phase}\n".encode())
 
     def _say(self, line: str) -> None:
+        if self._heading is not None:
+            heading, self._heading = self._heading, None
+            self._say(heading)
         print(f"[{self.elapsed_s():6.1f} s] {line}", file=self._stream, flush=True)
 
 

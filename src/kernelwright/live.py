@@ -38,9 +38,14 @@ def live(title: Title, console: Console) -> Iterator[Progress]:
         refresh_per_second=FRAMES_PER_SECOND,
         vertical_overflow="crop",
     ) as screen:
-        yield shown
-        shown.over = True
-        screen.refresh()
+        try:
+            yield shown
+        except BaseException:
+            screen.transient = not shown.attempts  # nothing to keep: the message stands alone
+            raise
+        finally:
+            shown.over = True
+            screen.refresh()
 
 
 class LiveDisplay(Progress):

@@ -40,7 +40,7 @@ _VECTOR_FLAGS = (
     "sse4_2", "avx", "f16c", "fma", "avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_tile",
     "asimd", "asimdhp", "bf16", "sve",
 )  # fmt: skip
-KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
+KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "KERNELWRIGHT_API_KEY")
 """Environment variables in which the models look for a key. Their values are never shown."""
 
 

@@ -25,8 +25,9 @@ def players(model: str) -> Players:
         from kernelwright.agents.builtin.builtin import BuiltinCoder, BuiltinJudge
 
         return Players(BuiltinCoder(), BuiltinJudge())
-    from kernelwright.agents.llm_roles import ModelCoder, ModelJudge
     from kernelwright.agents.models.spec import make_model
 
     made = make_model(model)
+    from kernelwright.agents.llm_roles import ModelCoder, ModelJudge
+
     return Players(ModelCoder(made), ModelJudge(made))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from kernelwright.agents.budget import Remaining, Spent, Stop
 from kernelwright.agents.roles import Attempt
-from kernelwright.agents.run_state import RunState
+
+if TYPE_CHECKING:
+    from kernelwright.agents.run_state import RunState
 
 Work = Literal["judge", "propose", "evaluate", "confirm"]
 DOING = {

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+Subparsers: TypeAlias = "_SubParsersAction[argparse.ArgumentParser]"
 
 
 def at_least_one(text: str) -> int:
@@ -37,6 +43,11 @@ def seed(text: str) -> int:
     if not 0 <= number < 2**32:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 4294967295")
     return number
+
+
+def add_command(commands: Subparsers, name: str, what: str) -> argparse.ArgumentParser:
+    """A command, with one line that says what it does."""
+    return commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
-from kernelwright.commands.arguments import add_json
+from kernelwright.commands.arguments import Subparsers, add_command, add_json
 from kernelwright.console import Console
-
-if TYPE_CHECKING:
-    from argparse import _SubParsersAction
-
-    Subparsers = _SubParsersAction[argparse.ArgumentParser]
 
 _MARKS = {"ok": "ok", "absent": "-", "weak": "weak", "missing": "MISSING"}
 
 
 def add_parser(commands: Subparsers) -> None:
     """Declare `doctor`."""
-    parser = commands.add_parser(
-        "doctor", help="say what this machine can do and what is missing", description=__doc__
-    )
+    parser = add_command(commands, "doctor", "say what this machine can do and what is missing")
     add_json(parser)
     parser.set_defaults(run=run)
 

@@ -14,8 +14,17 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from kernelwright import text
+from kernelwright.agents.models.spec import FORMS
+from kernelwright.agents.settings import BUILTIN_MINUTES, Settings
 from kernelwright.card import spent_json
-from kernelwright.commands.arguments import add_json, at_least_one, positive, seed
+from kernelwright.commands.arguments import (
+    Subparsers,
+    add_command,
+    add_json,
+    at_least_one,
+    positive,
+    seed,
+)
 from kernelwright.console import Console, complain
 from kernelwright.outputs import Asked, RunFolder, create_run, find_run
 from kernelwright.players import BUILTIN, Players, players
@@ -25,12 +34,9 @@ from kernelwright.tasks.load import load_task
 from kernelwright.tasks.task import Task
 
 if TYPE_CHECKING:
-    from argparse import _SubParsersAction
-
-    from kernelwright.agents.optimize import Outcome, Settings
+    from kernelwright.agents.optimize import Outcome
     from kernelwright.publish import Published
 
-    Subparsers = _SubParsersAction[argparse.ArgumentParser]
 
 LATEST = "latest"
 DEFAULT_OUT = "kernels_out"
@@ -41,20 +47,27 @@ _FAILURES = ("model_failed", "harness_error")
 
 def add_parser(commands: Subparsers) -> None:
     """Declare `optimize TASK`."""
-    parser = commands.add_parser("optimize", help="make an operator faster", description=__doc__)
+    parser = add_command(commands, "optimize", "make an operator faster")
     parser.add_argument(
         "task", nargs="?", metavar="TASK", help="a task file, or a name from `tasks list`"
     )
     parser.add_argument(
         "--model",
         metavar="MODEL",
-        help="who writes the kernels: builtin (default, needs no key), openai:NAME, anthropic:NAME",
+        help=f"who writes the kernels: {FORMS} (default: builtin, which needs no key)",
     )
     parser.add_argument(
-        "--budget-evals", type=at_least_one, metavar="N", help="stop after N evaluations"
+        "--budget-evals",
+        type=at_least_one,
+        metavar="N",
+        help=f"stop after N evaluations (default: {Settings().budget_evals})",
     )
     parser.add_argument(
-        "--budget-minutes", type=positive, metavar="M", help="stop after M minutes of wall time"
+        "--budget-minutes",
+        type=positive,
+        metavar="M",
+        help="stop after M minutes of wall time "
+        f"(default: {BUILTIN_MINUTES} for builtin, else no limit)",
     )
     parser.add_argument("--seed", type=seed, metavar="N", help="seed of the search (default: 0)")
     parser.add_argument(
@@ -171,8 +184,6 @@ def _asked(args: argparse.Namespace, task: Task, before: Asked | None) -> Asked:
 
 
 def _settings(asked: Asked) -> Settings:
-    from kernelwright.agents.settings import BUILTIN_MINUTES, Settings
-
     minutes = asked.budget_minutes
     if minutes is None and asked.model == BUILTIN:
         minutes = BUILTIN_MINUTES

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kernelwright.commands.arguments import add_json
+from kernelwright.commands.arguments import Subparsers, add_command, add_json
 from kernelwright.console import Console
 from kernelwright.tasks.load import list_suite, load_task, suites
 from kernelwright.tasks.task import Task
 
-if TYPE_CHECKING:
-    from argparse import _SubParsersAction
-
-    Subparsers = _SubParsersAction[argparse.ArgumentParser]
-
 
 def add_parser(commands: Subparsers) -> None:
     """Declare `tasks list [SUITE]` and `tasks show TASK`."""
-    parser = commands.add_parser(
-        "tasks", help="list the bundled tasks, or show one", description=__doc__
-    )
+    parser = add_command(commands, "tasks", "list the bundled tasks, or show one")
     add_json(parser)
     parser.set_defaults(run=_list, suite=None)
     actions = parser.add_subparsers(metavar="ACTION")

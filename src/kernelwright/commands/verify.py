@@ -5,21 +5,15 @@ from __future__ import annotations
 import argparse
 import ast
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kernelwright import text
-from kernelwright.commands.arguments import add_json, at_least_one, seed
+from kernelwright.commands.arguments import Subparsers, add_command, add_json, at_least_one, seed
 from kernelwright.console import Console
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.verdict import Finding, Outcome, Verdict
 from kernelwright.tasks.errors import TaskError, UsageError
 from kernelwright.tasks.load import load_task
-
-if TYPE_CHECKING:
-    from argparse import _SubParsersAction
-
-    Subparsers = _SubParsersAction[argparse.ArgumentParser]
 
 EXIT_STATUS: dict[Outcome, int] = {
     "accepted": 0,
@@ -31,9 +25,7 @@ EXIT_STATUS: dict[Outcome, int] = {
 
 def add_parser(commands: Subparsers) -> None:
     """Declare `verify TASK KERNEL`."""
-    parser = commands.add_parser(
-        "verify", help="judge a kernel: is it right, and how fast is it", description=__doc__
-    )
+    parser = add_command(commands, "verify", "judge a kernel: is it right, and how fast is it")
     parser.add_argument("task", metavar="TASK", help="a task file, or a name from `tasks list`")
     parser.add_argument("kernel", metavar="KERNEL", help="a Python file that defines ModelNew")
     parser.add_argument("--threads", type=at_least_one, metavar="N", help="default: every core")
@@ -95,9 +87,8 @@ def _judge(args: argparse.Namespace, candidate: Candidate, console: Console) -> 
     task = load_task(args.task)
     from kernelwright.harness.evaluate import Evaluator
 
-    console.note(f"preparing {task.name}: reference, baselines, sandbox")
     with Evaluator(task, threads=args.threads, seed=args.seed) as evaluator:
-        console.note(f"judging {args.kernel} (torch.compile takes a while)")
+        console.note(f"judging {args.kernel} for {task.name} (torch.compile takes a while)")
         return evaluator.evaluate(candidate, effort="final")
 
 
