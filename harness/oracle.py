@@ -31,16 +31,9 @@ class Case:
     inputs: tuple[Value, ...] = field(repr=False)
     expected: tuple[Expected, ...] = field(repr=False)
     layout: tuple[tuple[torch.dtype, tuple[int, ...]], ...]
+    precision: str
     gradients: tuple[torch.Tensor, ...] | None = field(default=None, repr=False)
     skew: int = 0
-
-
-@dataclass(frozen=True)
-class Mismatch:
-    """Where and how an output is wrong, in words for people and for the Judge."""
-
-    code: str
-    message: str
 
 
 class Oracle:
@@ -68,8 +61,6 @@ class Oracle:
                 f" ({self.skipped['own']}); no verdict is possible"
             )
         self.own = own
-        outputs = self.reference.run(self._model, own.inputs)
-        self.precision = precision.class_of(reference.task.meta.tolerance, outputs)
 
     def seed(self) -> int:
         """A fresh secret seed."""
@@ -127,6 +118,11 @@ class Oracle:
             self.skipped[distribution.name] = str(error)
             return None
         chosen = precision.class_of(self.reference.task.meta.tolerance, eager)
+        if chosen not in precision.RELATIVE:
+            known = ", ".join(precision.RELATIVE)
+            raise TaskError(
+                f"task {self.reference.task.name}: unknown tolerance {chosen!r} (one of {known})"
+            )
         expected = [
             precision.expect(r, e, p, chosen) for r, e, p in zip(exact, eager, nearby, strict=True)
         ]
@@ -138,6 +134,7 @@ class Oracle:
             inputs,
             tuple(e for e in expected if e is not None),
             tuple((e.dtype, tuple(e.shape)) for e in eager),
+            chosen,
             gradients,
             distribution.skew,
         )
@@ -180,59 +177,10 @@ def _equal(a: Sequence[Value], b: Sequence[Value]) -> bool:
     return all(isinstance(y, torch.Tensor) and torch.equal(x, y) for x, y in pairs)
 
 
-def compare(case: Case, outputs: Sequence[torch.Tensor]) -> Mismatch | None:
-    """Whether the outputs of one checked call are right; None when they are."""
-    if len(outputs) != len(case.expected):
-        return Mismatch(
-            "output_count", f"{len(outputs)} outputs where the reference has {len(case.expected)}"
-        )
-    for i, (found, expected, (dtype, shape)) in enumerate(
-        zip(outputs, case.expected, case.layout, strict=True)
-    ):
-        name = f"output {i}" if len(outputs) > 1 else "the output"
-        if tuple(found.shape) != shape:
-            return Mismatch(
-                "wrong_shape", f"{name} has shape {tuple(found.shape)}, the reference {shape}"
-            )
-        if found.dtype != dtype:
-            return Mismatch("wrong_dtype", f"{name} is {found.dtype}, the reference {dtype}")
-        wrong = expected.mismatch(found)
-        if wrong is not None:
-            return _describe(case, name, found, expected, wrong)
-    return None
-
-
-def _describe(
-    case: Case, name: str, found: torch.Tensor, expected: Expected, wrong: torch.Tensor
-) -> Mismatch:
-    count, total = int(wrong.sum()), wrong.numel()
-    where = tuple(int(i) for i in wrong.nonzero()[0].tolist())
-    got, want = found[where].item(), expected.value[where].item()
-    text = (
-        f"inputs '{case.name}': {name} is wrong in {count} of {total} elements; "
-        f"first at {list(where)}: got {got:.9g}, expected {want:.9g}"
-    )
-    if expected.tolerance is None:
-        return Mismatch("wrong_value", text)
-    text += f" within {expected.tolerance[where].item():.3g}"
-    if case.name == "special values" or not expected.finite:
-        return Mismatch("special_values", text)
-    fits = _fitting_class(found, expected, wrong)
-    if fits:
-        return Mismatch(
-            "precision", f"{text}; the errors are those of {fits}, not of the task's class"
-        )
-    return Mismatch("wrong_value", text)
-
-
-def _fitting_class(found: torch.Tensor, expected: Expected, wrong: torch.Tensor) -> str | None:
-    """The narrower precision class that the errors would fit, if any."""
-    error = (found.double() - expected.value.double()).abs()
-    scale = expected.value.double().square().mean().sqrt() + expected.value.double().abs()
-    for name in ("tf32", "bf16"):
-        if bool((error <= precision.RELATIVE[name] * scale).all()):
-            return name
-    return None
+def tensors(case: Case) -> list[torch.Tensor]:
+    """All tensors that one call of this case hands over."""
+    given = (*case.inputs, *(case.gradients or ()))
+    return [v for v in given if isinstance(v, torch.Tensor)]
 
 
 class _Lifted(TorchFunctionMode):

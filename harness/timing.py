@@ -17,8 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.verdict import Speedup
-from kernelwright.harness.worker import Value, Worker
+from kernelwright.harness.worker import Batch, Fault, Value, Worker
 
 Check = Callable[[Sequence[torch.Tensor], Sequence[torch.Tensor]], None]
 """Raises when the outputs of a contestant (first) differ from eager's on the same inputs."""
@@ -71,13 +72,14 @@ def measure(
 ) -> Timings:
     """Time all contestants against each other; one of them is `eager`.
 
-    `overhead` is `wake_up_seconds`. Raises Fault from a worker, and whatever `check` raises.
+    `overhead` is `wake_up_seconds`. Raises Fault from the candidate, HarnessError where another
+    contestant fails, and whatever `check` raises.
     """
     order = list(contestants)
     shuffle = random.SystemRandom().shuffle
-    for worker in contestants.values():
+    for name, worker in contestants.items():
         for _ in range(2):
-            worker.batch([fresh() for _ in range(plan.calls)], gradients)
+            _leg(name, worker, [fresh() for _ in range(plan.calls)], gradients)
     seconds: dict[str, list[float]] = {name: [] for name in order}
     end = time.perf_counter() + plan.seconds
     done = 0
@@ -86,7 +88,7 @@ def measure(
         shuffle(order)
         outputs = {}
         for name in order:
-            leg = contestants[name].batch(inputs, gradients)
+            leg = _leg(name, contestants[name], inputs, gradients)
             seconds[name].append(max(leg.seconds - overhead, 1e-7) / plan.calls)
             outputs[name] = leg.outputs
         for name in order:
@@ -95,3 +97,18 @@ def measure(
                     check(ours, theirs)
         done += 1
     return Timings(seconds)
+
+
+def _leg(
+    name: str,
+    worker: Worker,
+    calls: Sequence[Sequence[Value]],
+    gradients: Sequence[torch.Tensor] | None,
+) -> Batch:
+    """A batch; what fails beside the candidate is never charged to it."""
+    try:
+        return worker.batch(calls, gradients)
+    except Fault as error:
+        if name == "candidate":
+            raise
+        raise HarnessError(f"{name} failed while it was timed: {error.message}") from error

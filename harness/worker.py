@@ -105,7 +105,7 @@ class Worker:
         }
         with theirs:
             self.pid = nursery.fork(config, [theirs.fileno(), self._arena.fd])
-        self._alive = True
+        self.alive = True
         try:
             self._load(setup)
         except BaseException:
@@ -230,9 +230,9 @@ class Worker:
 
     def close(self) -> int:
         """End the worker and everything it started; returns how many processes it left behind."""
-        if not self._alive:
+        if not self.alive:
             return 0
-        self._alive = False
+        self.alive = False
         self._sock.close()
         with contextlib.suppress(memory.Unreadable):  # it may have ended already
             memory.thaw(self.pid)

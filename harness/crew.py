@@ -1,0 +1,113 @@
+"""The processes that take part in judging one task: the candidate, the champion, the baselines."""
+
+from __future__ import annotations
+
+import contextlib
+
+import torch
+
+from kernelwright.harness.arena import footprint
+from kernelwright.harness.builds import Builder
+from kernelwright.harness.candidate import Candidate
+from kernelwright.harness.errors import HarnessError
+from kernelwright.harness.nursery import Nursery
+from kernelwright.harness.oracle import Oracle, tensors
+from kernelwright.harness.worker import Fault, Setup, Worker
+from kernelwright.tasks.errors import TaskError
+from kernelwright.tasks.task import Task
+
+MOST_CALLS = 24
+"""Calls a leg at the most."""
+LARGEST_LEG = 1 << 30
+"""Bytes of inputs a leg at the most, unless one call needs more."""
+_COMPILE_SECONDS = 300.0
+_LEAST_TIMEOUT, _SLOWEST = 20.0, 50.0
+"""A call may take so many seconds, or so many times as long as eager, whichever is more."""
+
+
+class Crew(contextlib.ExitStack):
+    """Starts workers on equal terms. `init` are the encoded arguments of `Model`.
+
+    Raises BuildError when there is no compiler.
+    """
+
+    def __init__(
+        self, task: Task, oracle: Oracle, init: tuple[object, object], threads: int
+    ) -> None:
+        super().__init__()
+        self.call_bytes = 2 * footprint(tensors(oracle.own))  # strided cases have gaps
+        self._task = task
+        self._oracle = oracle
+        self._init = init
+        self._timeout = _LEAST_TIMEOUT
+        self._nursery = self.enter_context(Nursery(threads=threads))
+        self._builder = Builder(self._nursery)
+        self._eager: Worker | None = None
+        self._compiled: Worker | None = None
+        self.compile_reason: str | None = None
+        """Why there is no torch.compile baseline."""
+
+    def candidate(self, candidate: Candidate) -> Worker:
+        """A new caged process with the candidate loaded. Raises Fault."""
+        return self._start(Setup(candidate.source, "ModelNew", self._init, self._state()))
+
+    def champion(self, champion: Candidate) -> Worker:
+        """The champion in a new process, ready to be timed. Raises HarnessError when it fails."""
+        try:
+            worker = self.candidate(champion)
+            self._warm(worker)
+        except Fault as error:
+            raise HarnessError(f"the champion {champion.id} failed: {error.message}") from error
+        return worker
+
+    def eager(self) -> Worker:
+        """The eager baseline, started anew where it has died. Raises TaskError when it cannot run."""
+        if self._eager is None or not self._eager.alive:
+            try:
+                self._eager = self._baseline(compile_=False)
+                self._warm(self._eager)
+                own = self._oracle.own
+                seconds = self._eager.batch([own.inputs], own.gradients).seconds
+            except Fault as error:
+                raise TaskError(f"task {self._task.name}: eager failed: {error.message}") from error
+            self._timeout = max(_LEAST_TIMEOUT, _SLOWEST * seconds)
+        return self._eager
+
+    def compiled(self) -> Worker | None:
+        """The torch.compile baseline, compiled once; None with `compile_reason` when it fails."""
+        if self.compile_reason is None and (self._compiled is None or not self._compiled.alive):
+            try:
+                worker = self._baseline(compile_=True)
+                self._warm(worker, _COMPILE_SECONDS)
+                self._compiled = worker
+            except Fault as error:
+                self.compile_reason = f"torch.compile failed: {error.message[:300]}"
+        return self._compiled
+
+    def _warm(self, worker: Worker, timeout: float | None = None) -> None:
+        """One call, from which the layout of the outputs is known, then rest."""
+        own = self._oracle.own
+        worker.call(own.inputs, own.gradients, timeout=timeout)
+        worker.pause()
+
+    def _baseline(self, *, compile_: bool) -> Worker:
+        """The task's own code: it is the user's, and runs uncaged as it does in our own process."""
+        worker = self._start(
+            Setup(
+                self._task.source,
+                "Model",
+                self._init,
+                self._state(),
+                compile=compile_,
+                caged=False,
+            )
+        )
+        self.callback(worker.close)
+        return worker
+
+    def _start(self, setup: Setup) -> Worker:
+        room = 2 * self.call_bytes + min(self.call_bytes * MOST_CALLS, LARGEST_LEG)
+        return Worker(self._nursery, self._builder, setup, inputs_bytes=room, timeout=self._timeout)
+
+    def _state(self) -> tuple[tuple[str, torch.Tensor], ...]:
+        return tuple(self._oracle.state.items())
