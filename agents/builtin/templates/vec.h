@@ -49,23 +49,17 @@ struct fp16 {
   uint16_t bits;
 };
 
-// traits<V>: lane type, lane count, and whether V is a scalar.
-template <class V> struct traits {
+// traits<V>: lane type, lane count, and whether V is a scalar (has no lanes to subscript).
+template <class V, class = void> struct traits {
+  typedef V elem;
+  static constexpr int width = 1;
+  static constexpr bool scalar = true;
+};
+template <class V> struct traits<V, decltype((void)(*(V *)0)[0])> {
   typedef __typeof__((*(V *)0)[0]) elem;
   static constexpr int width = sizeof(V) / sizeof(elem);
   static constexpr bool scalar = false;
 };
-template <class T> struct scalar_traits {
-  typedef T elem;
-  static constexpr int width = 1;
-  static constexpr bool scalar = true;
-};
-template <> struct traits<float> : scalar_traits<float> {};
-template <> struct traits<double> : scalar_traits<double> {};
-template <> struct traits<int32_t> : scalar_traits<int32_t> {};
-template <> struct traits<uint32_t> : scalar_traits<uint32_t> {};
-template <> struct traits<int64_t> : scalar_traits<int64_t> {};
-template <> struct traits<uint16_t> : scalar_traits<uint16_t> {};
 template <class V> using elem = typename traits<V>::elem;
 template <class V> constexpr int width = traits<V>::width;
 // The vector (or scalar) of T with as many lanes as V.
