@@ -24,15 +24,6 @@ template <class T> struct tensor4 {
   long batch, head, seq, dim;
   KW_INLINE_MEMBER T *at(long b, long h) const { return base + b * batch + h * head; }
 };
-// The view of one (batch, head) that the packers of gemm.h take.
-template <class T> struct matrix_view {
-  typedef T type;
-  const T *base;
-  long row, col;
-  KW_INLINE_MEMBER const T *at(long) const { return base; }
-  template <class V> KW_INLINE_MEMBER V map(V x) const { return x; }
-};
-
 static bool all_finite(const float *x, long count) {
   vf bad{};  // x - x is 0 for finite x, else NaN
   for (long i = 0; i < count; i += WIDTH) {

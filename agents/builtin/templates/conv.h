@@ -27,34 +27,35 @@ struct conv_shape {
   }
 };
 
-KW_INLINE vec<float, 16> evens(vec<float, 16> a, vec<float, 16> b) {
-  return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+// x[0], x[2], ..., reading nothing behind the last of them.
+template <int W, class T> KW_INLINE vec<float, W> load_evens(const T *x) {
+  typedef vec<float, W> V;
+  V a = load<V>(x), b = load<V>(x + W - 1);
+  if constexpr (W == 4) return __builtin_shufflevector(a, b, 0, 2, 5, 7);
+  if constexpr (W == 8) return __builtin_shufflevector(a, b, 0, 2, 4, 6, 9, 11, 13, 15);
+  if constexpr (W == 16)
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31);
 }
-KW_INLINE vec<float, 8> evens(vec<float, 8> a, vec<float, 8> b) {
-  return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+// dst[q] = row[q * step] for q up to `end` in vectors of W, then of half, ... ; returns where it stopped.
+template <int W, class T>
+KW_INLINE long copy_run(const T *row, long step, long q, long end, float *dst) {
+  if (step == 1)
+    for (; q + W <= end; q += W) store(dst + q, load<vec<float, W>>(row + q));
+  else if (step == 2)
+    for (; q + W <= end; q += W) store(dst + q, load_evens<W>(row + 2 * q));
+  if constexpr (W > 4) return copy_run<W / 2>(row, step, q, end, dst);
+  else return q;
 }
-KW_INLINE vec<float, 4> evens(vec<float, 4> a, vec<float, 4> b) {
-  return __builtin_shufflevector(a, b, 0, 2, 4, 6);
-}
-
-// dst[q] = row[q * step + first] where that is inside [0, width), else 0, for q < count.
+// dst[q] = row[q * step + first] where that is inside [0, width), else 0, for q < count. May write
+// up to a vector of zeros beyond, where later rows will be.
 template <class T>
 static void copy_phase(const T *row, long width, long first, long step, long count, float *dst) {
-  long begin = first >= 0 ? 0 : (-first + step - 1) / step;
-  long end = width <= first ? 0 : (width - first + step - 1) / step;
-  end = min_long(end, count);
-  begin = min_long(begin, max_long(end, 0));
-  long q = 0;
-  for (; q < begin; q++) dst[q] = 0;
-  if (step == 1)
-    for (; q + WIDTH <= end; q += WIDTH) store(dst + q, load<vf>(row + q + first));
-  if (step == 2)
-    for (; q + WIDTH <= end && 2 * q + first + 2 * WIDTH <= width; q += WIDTH) {
-      const T *from = row + 2 * q + first;
-      store(dst + q, evens(load<vf>(from), load<vf>(from + WIDTH)));
-    }
+  long end = width <= first ? 0 : min_long((width - first + step - 1) / step, count);
+  long begin = first >= 0 ? 0 : min_long((step - 1 - first) / step, end);
+  for (long q = 0; q < begin; q += WIDTH) store(dst + q, vf{});
+  long q = copy_run<WIDTH>(row + first, step, begin, end, dst);
   for (; q < end; q++) dst[q] = load<float>(row + q * step + first);
-  for (; q < count; q++) dst[q] = 0;
+  for (; q < count; q += WIDTH) store(dst + q, vf{});
 }
 
 // c[Rows][Vecs * WIDTH] (+)= sum over p of a[r][p] * x[at[p] + column]
@@ -89,24 +90,50 @@ static __attribute__((noinline)) void micro_kernel_at(long kc, const float *a, c
     }
 }
 
-// Block sizes: whole output rows and output channels of a task.
+// A task: whole output rows, output channels, and several images where one is small.
 struct conv_blocking {
-  long rows, channels;
+  long rows, channels, images;
 };
 static conv_blocking cut_conv(const conv_shape &s, long batch, long strip, long panel, long mc, long nc,
                               int threads) {
   conv_blocking cut = {max_long(min_long(nc / s.pitch(), s.out_height), 1),
-                       min_long(round_up(mc, strip), round_up(s.out, strip))};
+                       min_long(round_up(mc, strip), round_up(s.out, strip)), 1};
+  if (cut.rows == s.out_height) cut.images = max_long(min_long(nc / (cut.rows * s.pitch()), batch), 1);
   for (;;) {
     const long row_blocks = (s.out_height + cut.rows - 1) / cut.rows;
     const long blocks = (s.out + cut.channels - 1) / cut.channels;
+    const long image_blocks = (batch + cut.images - 1) / cut.images;
     cut.rows = (s.out_height + row_blocks - 1) / row_blocks;
     cut.channels = round_up((s.out + blocks - 1) / blocks, strip);
-    if (batch * s.groups * row_blocks * blocks >= 4 * threads) return cut;
-    if (cut.rows > 1 && cut.rows * s.pitch() >= 4 * panel) cut.rows = (cut.rows + 1) / 2;
+    cut.images = (batch + image_blocks - 1) / image_blocks;
+    if (image_blocks * s.groups * row_blocks * blocks >= 4 * threads) return cut;
+    if (cut.images > 1) cut.images = (cut.images + 1) / 2;
+    else if (cut.rows > 1 && cut.rows * s.pitch() >= 4 * panel) cut.rows = (cut.rows + 1) / 2;
     else if (cut.channels > 2 * strip) cut.channels = round_up(cut.channels / 2, strip);
     else return cut;
   }
+}
+
+// One input channel of a block as planes; `image` points to the channel's first row.
+template <class T>
+static void copy_planes(const conv_shape &s, const T *image, long y0, long plane_rows, float *dst) {
+  for (long py = 0; py < s.phases_h(); py++)
+    for (long px = 0; px < s.phases_w(); px++)
+      for (long r = 0; r < plane_rows; r++, dst += s.pitch()) {
+        const long y = (y0 + r) * s.stride_h + py - s.pad_h;
+        const bool inside = y >= 0 && y < s.height;
+        copy_phase(image + (inside ? y * s.width : 0), inside ? s.width : 0, px - s.pad_w, s.stride_w,
+                   s.pitch(), dst);
+      }
+}
+
+// Rows of `pitch` sums to rows of `width`, without gaps. What a vector writes past a row is overwritten.
+KW_INLINE const float *close_gaps(const float *sums, long rows, long pitch, long width, float *dense) {
+  if (pitch == width) return sums;
+  for (long y = 0; y < rows; y++)
+    for (long x = 0; x < width; x += WIDTH)
+      store(dense + y * width + x, load<vf>(sums + y * pitch + x));
+  return dense;
 }
 
 // epilogue(V sums, b, channel, pixel) for every vector of the output.
@@ -115,70 +142,62 @@ static void conv2d(conv_shape s, long batch, const T *x, const T *weight, const 
                    long mc, long nc, int threads) {
   constexpr long panel = Vecs * WIDTH;
   constexpr int lda = Kc + 16;
-  const long pixels = s.out_height * s.out_width, pitch = s.pitch(), taps = s.taps();
-  if (batch * s.groups * s.out * pixels == 0) return;
+  const long pitch = s.pitch(), taps = s.taps();
+  if (batch * s.groups * s.out * s.out_height * s.out_width == 0) return;
   const conv_blocking block = cut_conv(s, batch, Rows, panel, mc, nc, threads);
   const long row_blocks = (s.out_height + block.rows - 1) / block.rows;
   const long channel_blocks = (s.out + block.channels - 1) / block.channels;
+  const long image_blocks = (batch + block.images - 1) / block.images;
   const long chunk = max_long(min_long(Kc / taps, s.in), 1);
-  const long plane_rows = block.rows + s.extra_rows(), plane = plane_rows * pitch;
-  const long planes = s.phases_h() * s.phases_w(), ldc = round_up(block.rows * pitch, panel);
-  task_ranges tasks(batch * s.groups * channel_blocks * row_blocks, threads);
+  const long plane_rows = block.rows + s.extra_rows();
+  const long channel_size = plane_rows * pitch * s.phases_h() * s.phases_w();
+  const long cols = round_up(block.rows * pitch, panel), ldc = cols * block.images;
+  // The last panel of the last row, and zeros, reach beyond the planes.
+  const long image_size = round_up(chunk * channel_size + panel + WIDTH, 16);
+  task_ranges tasks(image_blocks * s.groups * channel_blocks * row_blocks, threads);
 #pragma omp parallel num_threads(tasks.threads)
   {
     static thread_local arena memory;
-    // The last panel of the last row reads up to one panel past the planes.
-    const long input_size = round_up(chunk * planes * plane + panel, 16);
-    float *input = memory.floats(input_size + chunk * taps + 16 + Rows * lda + block.channels * ldc + ldc);
-    int32_t *at = (int32_t *)(input + input_size);
-    float *strip = input + input_size + round_up(chunk * taps, 16), *c = strip + Rows * lda;
-    float *dense = c + block.channels * ldc;
-    for (long i = 0; i < panel; i++) input[chunk * planes * plane + i] = 0;
+    const long table = round_up(chunk * taps, 16);
+    float *input = memory.floats(block.images * image_size + table + Rows * lda +
+                                 (block.channels + 1) * ldc + WIDTH);
+    int32_t *at = (int32_t *)(input + block.images * image_size);
+    float *strip = (float *)at + table, *c = strip + Rows * lda, *dense = c + block.channels * ldc;
+    for (long i = 0; i < block.images; i++)
+      for (long q = chunk * channel_size; q < image_size; q++) input[i * image_size + q] = 0;
     for (long p = 0; p < chunk * taps; p++) {
       const long y = p / s.kernel_w % s.kernel_h * s.dilation_h, z = p % s.kernel_w * s.dilation_w;
-      const long which = p / taps * planes + y % s.stride_h * s.phases_w() + z % s.stride_w;
-      at[p] = (int32_t)(which * plane + y / s.stride_h * pitch + z / s.stride_w);
+      const long plane = y % s.stride_h * s.phases_w() + z % s.stride_w;
+      at[p] = (int32_t)(p / taps * channel_size +
+                        (plane * plane_rows + y / s.stride_h) * pitch + z / s.stride_w);
     }
     long task;
     while ((task = tasks.take(omp_get_thread_num())) >= 0) {
       const long y0 = task % row_blocks * block.rows, rest = task / row_blocks;
-      const long o0 = rest % channel_blocks * block.channels, image = rest / channel_blocks;
-      const long g = image % s.groups, b = image / s.groups;
+      const long o0 = rest % channel_blocks * block.channels, which = rest / channel_blocks;
+      const long g = which % s.groups, b0 = which / s.groups * block.images;
       const long rows = min_long(block.rows, s.out_height - y0);
       const long channels = min_long(block.channels, s.out - o0);
+      const long images = min_long(block.images, batch - b0);
       for (long c0 = 0; c0 < s.in; c0 += chunk) {
-        const long deep = min_long(chunk, s.in - c0);
-        for (long e = 0; e < deep; e++) {
-          const T *image_plane = x + ((b * s.groups + g) * s.in + c0 + e) * s.height * s.width;
-          for (long py = 0; py < s.phases_h(); py++)
-            for (long r = 0; r < rows + s.extra_rows(); r++) {
-              const long y = (y0 + r) * s.stride_h + py - s.pad_h;
-              for (long px = 0; px < s.phases_w(); px++)
-                copy_phase(image_plane + y * s.width, y >= 0 && y < s.height ? s.width : 0,
-                           px - s.pad_w, s.stride_w, pitch,
-                           input + (e * planes + py * s.phases_w() + px) * plane + r * pitch);
-            }
-        }
+        const long deep = min_long(chunk, s.in - c0), depth = deep * taps;
+        for (long i = 0; i < images; i++)
+          for (long e = 0; e < deep; e++)
+            copy_planes(s, x + (((b0 + i) * s.groups + g) * s.in + c0 + e) * s.height * s.width, y0,
+                        plane_rows, input + i * image_size + e * channel_size);
         for (long o = 0; o < channels; o += Rows) {
           const long live = min_long(Rows, channels - o);
-          const T *w = weight + ((g * s.out + o0 + o) * s.in + c0) * taps;
-          for (long r = 0; r < Rows; r++)
-            for (long p = 0; p < deep * taps; p++)
-              strip[r * lda + p] = r < live ? load<float>(w + r * s.in * taps + p) : 0.0f;
-          for (long q = 0; q < rows * pitch; q += panel)
-            micro_kernel_at<Rows, Vecs, lda>(deep * taps, strip, input + q, at, c + o * ldc + q, ldc,
-                                             c0 > 0);
-          if (c0 + deep < s.in) continue;
-          for (long r = 0; r < live; r++) {
-            const float *sums = c + (o + r) * ldc;
-            if (pitch != s.out_width) {
-              for (long y = 0; y < rows; y++)  // forward: what a vector writes past a row is overwritten
-                for (long z = 0; z < s.out_width; z += WIDTH)
-                  store(dense + y * s.out_width + z, load<vf>(sums + y * pitch + z));
-              sums = dense;
-            }
-            finish_block(epilogue, sums, 0, b, g * s.out + o0 + o + r, 1, y0 * s.out_width,
-                         rows * s.out_width);
+          const matrix_view<T> w{weight + ((g * s.out + o0 + o) * s.in + c0) * taps, s.in * taps, 1};
+          pack_strip<Rows>(w, 0, 0, live, 0, depth, strip, lda);
+          for (long i = 0; i < images; i++) {
+            float *sums = c + o * ldc + i * cols;
+            for (long q = 0; q < rows * pitch; q += panel)
+              micro_kernel_at<Rows, Vecs, lda>(depth, strip, input + i * image_size + q, at, sums + q,
+                                               ldc, c0 > 0);
+            if (c0 + deep < s.in) continue;
+            for (long r = 0; r < live; r++)
+              finish_block(epilogue, close_gaps(sums + r * ldc, rows, pitch, s.out_width, dense), 0,
+                           b0 + i, g * s.out + o0 + o + r, 1, y0 * s.out_width, rows * s.out_width);
           }
         }
       }

@@ -91,6 +91,15 @@ static __attribute__((noinline)) void micro_kernel(long kc, const float *a, cons
     }
 }
 
+// An operand of one matrix, its place known at run time only.
+template <class T> struct matrix_view {
+  typedef T type;
+  const T *base;
+  long row, col;
+  KW_INLINE_MEMBER const T *at(long) const { return base; }
+  template <class V> KW_INLINE_MEMBER V map(V x) const { return x; }
+};
+
 // One round of a transposition: interleave the first half of the vectors with the second.
 KW_INLINE void zip(vec<float, 16> a, vec<float, 16> b, vec<float, 16> *to) {
   to[0] = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
