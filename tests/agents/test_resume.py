@@ -1,13 +1,11 @@
 """Kill the search anywhere, take it up again: nothing finished is lost, nothing is done twice."""
 
-import json
-import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +22,8 @@ SCRIPT = [
     [kernel(2.0, fails="correctness")],
     [kernel(2.5, final=0.9), kernel(2.5, final=0.9)],
 ]
+EVENTS = 58
+"""In the whole run, the sessions of it that are killed end before each."""
 SETTINGS = Settings(seed=3, tune_trials=4)
 
 
@@ -64,7 +64,7 @@ def whole(tmp_path_factory):
 
 def test_the_run_that_is_killed_below_is_worth_killing(whole):
     state, (coder, judge, evaluator), count = whole
-    assert 40 <= count <= 60
+    assert count == EVENTS
     assert state["champion"][0] != state["attempts"][-1][0], "the last one falls at confirmation"
     assert len(coder.calls) == 5
     assert len(judge.calls) == 4
@@ -73,11 +73,9 @@ def test_the_run_that_is_killed_below_is_worth_killing(whole):
 
 
 @pytest.mark.parametrize("wipe", [False, True], ids=["checkpoint", "no-checkpoint"])
-@pytest.mark.parametrize("survives", range(0, 52))
+@pytest.mark.parametrize("survives", range(EVENTS))
 def test_a_kill_after_any_event(tmp_path, monkeypatch, whole, survives, wipe):
-    expected, (coder, judge, evaluator), count = whole
-    if survives >= count:
-        pytest.skip("the run has fewer events")
+    expected, planned, _ = whole
     append = event_log.EventLog.append
     written = []
 
@@ -104,11 +102,125 @@ def test_a_kill_after_any_event(tmp_path, monkeypatch, whole, survives, wipe):
     assert set(finished) <= {e.key for e in everything if e.kind == "finished"}
     # At most the one call that was under way at the kill is made once more.
     under_way = [e.key for e in written if e.kind == "started" and e.key not in finished]
-    repeated = Counter(calls(taken)) - Counter(calls(whole[1]))
+    repeated = Counter(calls(taken)) - Counter(calls(planned))
     assert sum(repeated.values()) <= len(under_way) <= 1
-    assert Counter(calls(whole[1])) - Counter(calls(taken)) == Counter()
+    assert Counter(calls(planned)) - Counter(calls(taken)) == Counter()
 
 
 def calls(taken):
     coder, judge, evaluator = taken
     return [*coder.calls, *judge.calls, *evaluator.calls]
+
+
+WORKER = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {here!r})
+import test_resume
+roles = test_resume.roles()
+roles[2].before = lambda: time.sleep(0.05)
+test_resume.search(Path({folder!r}), roles, resume=False)
+"""
+
+
+def test_kill_9(tmp_path, whole):
+    """A process of its own, killed by the kernel in the middle of the search."""
+    expected, planned, _ = whole
+    code = WORKER.format(here=str(Path(__file__).parent), folder=str(tmp_path))
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
+    database = tmp_path / "run.db"
+    deadline = time.monotonic() + 60
+    while finished(database) < 7:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.005)
+    with pytest.raises(UsageError, match=f"process {process.pid} is working on"):
+        search(tmp_path, roles(), resume=True)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = [e.key for e in event_log.read(database)[0] if e.kind == "finished"]
+    assert 7 <= len(before) < 16
+
+    taken = roles()
+    assert end_state(search(tmp_path, taken, resume=True)) == expected
+
+    events = event_log.read(database)[0]
+    assert len(calls(taken)) == len(calls(planned)) - len(before)
+    assert max(Counter(e.key for e in events if e.kind == "finished").values()) == 1
+    assert [e.key for e in events if e.kind == "session"] == ["1", "2"]
+
+
+def finished(database):
+    try:
+        return sum(e.kind == "finished" for e in event_log.read(database)[0])
+    except UsageError:
+        return 0
+
+
+def test_resuming_a_finished_run_does_nothing_again(tmp_path, whole):
+    expected, _, _ = whole
+    search(tmp_path, roles(), resume=False)
+    taken = roles()
+    assert end_state(search(tmp_path, taken, resume=True)) == expected
+    assert calls(taken) == []
+
+
+def test_a_broken_checkpoint_is_no_loss(tmp_path, whole):
+    expected, _, _ = whole
+    search(tmp_path, roles(), resume=False)
+    (tmp_path / "checkpoints.db").write_bytes(b"not a database at all" * 100)
+    taken = roles()
+    assert end_state(search(tmp_path, taken, resume=True)) == expected
+    assert calls(taken) == []
+
+
+def test_a_larger_budget_goes_on_where_the_smaller_one_ended(tmp_path, whole):
+    expected, planned, _ = whole
+    taken = roles()
+    for budget in (1, 2, 4, 7, 8, 40):
+        coder, judge, evaluator = taken
+        settings = replace(SETTINGS, budget_evals=budget)
+        outcome = optimize(TASK, evaluator, coder, judge, settings, tmp_path, resume=budget > 1)
+        assert outcome.spent.evaluations == min(budget, 9)
+        assert outcome.stop.reason == ("evaluations" if budget < 9 else "no_idea")
+    assert end_state(outcome)["attempts"] == expected["attempts"]
+    assert Counter(taken[0].calls) == Counter(planned[0].calls), "no answer was paid for twice"
+    loop = [call for call in taken[2].calls if call[1] == "loop"]
+    assert len(loop) == len(set(loop)) == 9
+
+
+def test_a_resumed_run_keeps_its_seed_and_language(tmp_path):
+    search(tmp_path, roles(), resume=False)
+    coder, judge, evaluator = roles()
+    other = replace(SETTINGS, seed=99, language="cuda")
+    optimize(TASK, evaluator, coder, judge, other, tmp_path, resume=True)
+    sessions = [e for e in event_log.read(tmp_path / "run.db")[0] if e.kind == "session"]
+    assert [s.data["settings"]["seed"] for s in sessions] == [3, 3]
+    assert [s.data["settings"]["language"] for s in sessions] == ["cpp", "cpp"]
+
+
+def test_what_cannot_be_resumed(tmp_path):
+    with pytest.raises(UsageError, match="nothing to resume"):
+        search(tmp_path, roles(), resume=True)
+    search(tmp_path, roles(), resume=False)
+    with pytest.raises(UsageError, match="holds a run already"):
+        search(tmp_path, roles(), resume=False)
+    coder, judge, evaluator = roles()
+    changed = Task("scale", TASK.source + "# changed\n")
+    with pytest.raises(UsageError, match="another version of task scale"):
+        optimize(changed, evaluator, coder, judge, SETTINGS, tmp_path, resume=True)
+
+
+def test_wall_time_of_earlier_sessions_counts(tmp_path):
+    coder, judge, evaluator = roles()
+    evaluator.before = lambda: time.sleep(0.03)
+    first = optimize(
+        TASK, evaluator, coder, judge, replace(SETTINGS, budget_evals=5), tmp_path
+    ).spent.wall_s
+    assert 0.15 < first < 5
+    budget = replace(SETTINGS, budget_minutes=first / 60)
+    outcome = optimize(TASK, *(evaluator, coder, judge), budget, tmp_path, resume=True)
+    assert outcome.stop.reason == "wall_time"
+    assert outcome.spent.evaluations == 5
+    assert outcome.spent.wall_s >= first
+    assert load(tmp_path).wall_s() >= first

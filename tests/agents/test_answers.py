@@ -1,0 +1,130 @@
+"""Files and JSON in answers of every shape; nothing crashes on any text."""
+
+import json
+import time
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from kernelwright.agents import answers
+from kernelwright.harness.candidate import Candidate
+
+FILE = 'import torch\n\n\nclass ModelNew(torch.nn.Module):\n    """A kernel."""\n'
+OTHER = FILE.replace("kernel", "second kernel")
+WITH_FENCES = 'TEXT = """\n```python\nx = 1\n```\nmore\n"""\n\n\nclass ModelNew: ...\n'
+BARE_FENCES = 'TEXT = """\n```\nx = 1\n```\n"""\n\n\nclass ModelNew: ...\n'
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"```python\n{FILE}```",
+        f"```py\n{FILE}\n```\n",
+        f"```\n{FILE}```",
+        f"~~~python\n{FILE}~~~",
+        f"````python\n{FILE}````",
+        f"Some words.\n\n```python title=kernel.py\n{FILE}```\nThat is it.",
+        f"```Python\r\n{FILE}```".replace("\n", "\r\n").replace("\r\r", "\r"),
+        "1. Here:\n   ```python\n" + "".join(f"   {x}\n" for x in FILE.splitlines()) + "   ```\n",
+        "> ```python\n" + "".join(f"> {x}\n" for x in FILE.splitlines()) + "> ```\n",
+        f"```python\n{FILE}",
+        f"```cpp\nint main() {{}}\n```\n```python\n{FILE}```",
+        f"```python\n{FILE}```\n```bash\npython kernel.py\n```",
+        f"```python\n{OTHER}```\nBetter:\n```python\n{FILE}```",
+        f"```markdown\n# File\n```python\n{FILE}```\n```",
+        f"```python\nclass ModelNew: (\n```\nMended:\n```python\n{FILE}```",
+        f"```python\nclass Model: ...\n```python\n{FILE}```",
+        f"```diff\n- a\n```\n\n{'`' * 4}python\n{FILE}{'`' * 4}",
+        FILE,
+    ],
+)
+def test_shapes_of_fences(answer):
+    assert [f.strip() for f in answers.files(answer)] == [FILE.strip()]
+
+
+@pytest.mark.parametrize("file", [WITH_FENCES, BARE_FENCES])
+def test_a_file_that_holds_fences(file):
+    assert answers.files(f"Here:\n```python\n{file}```\nDone.") == [file]
+
+
+def test_several_candidates():
+    answer = f"```python\n{FILE}```\n```python\n{OTHER}```\n```python\n{FILE}```"
+    assert answers.files(answer, 1) == [FILE]
+    assert answers.files(answer, 5) == [OTHER, FILE]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["", "I cannot help with that.", "```python\nclass Model: ...\n```", "```python\n", "```",
+     "class ModelNew is what you should write", "```text\nModelNew\n```", "x = 'class ModelNew'"],
+)  # fmt: skip
+def test_no_file(answer):
+    assert answers.files(answer) == []
+
+
+def test_a_file_with_a_syntax_error_is_given_only_when_there_is_no_other():
+    broken = "class ModelNew:\n    def forward(self:\n"
+    assert answers.files(f"```python\n{broken}```") == [broken]
+    assert answers.files(f"```python\n{FILE}```\n```python\n{broken}```") == [FILE]
+
+
+def test_notes():
+    assert answers.note(f"NOTE: vectorised the loop\n```python\n{FILE}```") == "vectorised the loop"
+    assert answers.note("**NOTE:** two passes **fused**\n") == "two passes **fused"
+    assert answers.note(f"```python\nx = 'NO'\n```\n# Title\nI tiled it.\n{FILE}") == "I tiled it."
+    assert answers.note("") == ""
+    assert len(answers.note("NOTE: " + "word " * 1000)) <= answers.NOTE_LENGTH
+
+
+PIECES = st.sampled_from(
+    ["```", "````", "~~~", "```python\n", "```py", "\n", "\r\n", "   ", "> ", FILE, WITH_FENCES,
+     "class ModelNew:\n", "    def forward(self, x):\n", '"""', "'''", "\0", "\ud800", "(" * 300,
+     "{", '{"cause": ', "}", "NOTE:", "NOTE: x\n", "ModelNew = ", "\x0c", "\u2028", "- " * 99]
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.one_of(PIECES, st.text(max_size=20)), max_size=30).map("".join))
+@example("```python\n" * 100)
+@example("(" * 5000 + "ModelNew")
+@example("-" * 100_000 + "ModelNew")
+def test_nothing_crashes(answer):
+    for source in answers.files(answer, 3):
+        candidate = Candidate(source)
+        assert "ModelNew" in source
+        assert len(candidate.id) == len(candidate.normalised) == 16
+        assert isinstance(candidate.space, dict)
+    assert isinstance(answers.note(answer), str)
+    assert all(isinstance(data, dict) for data in answers.objects(answer))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    before=st.text(alphabet=st.characters(exclude_characters="`~\0", codec="utf-8"), max_size=60),
+    after=st.text(alphabet=st.characters(exclude_characters="`~\0", codec="utf-8"), max_size=60),
+    mark=st.sampled_from(["```", "`````", "~~~"]),
+    info=st.sampled_from(["", "python", "py", "python3 kernel.py"]),
+)
+def test_a_good_file_is_found_in_any_prose(before, after, mark, info):
+    assert answers.files(f"{before}\n{mark}{info}\n{FILE}{mark}\n{after}") == [FILE]
+
+
+def test_a_megabyte_takes_no_time():
+    began = time.process_time()
+    for answer in ("{" * 1_000_000, "`" * 1_000_000, "```\n" * 250_000, "a\n" * 500_000 + "ModelNew",
+                   "NOTE" * 250_000, '{"a":' * 200_000, "\n" * 1_000_000):  # fmt: skip
+        answers.files(answer)
+        answers.note(answer)
+        list(answers.objects(answer))
+    assert time.process_time() - began < 20
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    ["{}", "```json\n{}\n```", "Sure! {} Good luck.", "<think>{{no}}</think>{}", "x {{ y\n{}",
+     "```\n{}", "{}\n{}"],
+)  # fmt: skip
+def test_json_objects(wrap):
+    data = {"cause": "a {brace}", "change": "b", "predicted_gain": None}
+    assert next(answers.objects(wrap.format(json.dumps(data), json.dumps(data)))) == data

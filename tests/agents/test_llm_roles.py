@@ -1,0 +1,188 @@
+"""Coder and Judge played by a model: what they ask, what they make of the answer, what it costs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+from search_fakes import CPU, TASK, FakeEvaluator, kernel
+
+from kernelwright.agents import briefing
+from kernelwright.agents.llm_roles import ModelCoder, ModelJudge, read_advice
+from kernelwright.agents.models.base import Message, ModelError, Reply
+from kernelwright.agents.roles import Advice, Attempt, Brief, Spend
+from kernelwright.harness.candidate import Candidate
+from kernelwright.harness.verdict import Finding, Roofline, Speedup, Verdict
+from kernelwright.tasks.errors import UsageError
+
+PENNY = Spend(0.01, 100, 10)
+ADVICE = {"cause": "two passes", "change": "fuse them", "predicted_gain": 1.5}
+
+
+@dataclass
+class Scripted:
+    """A model that answers from a list."""
+
+    answers: list[str | Exception]
+    spec: str = "scripted"
+    asked: list[tuple[str, tuple[Message, ...]]] = field(default_factory=list)
+    stop: str = "end"
+
+    def ask(self, messages: Sequence[Message], *, label: str) -> Reply:
+        self.asked.append((label, tuple(messages)))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return Reply(answer, self.stop, spend=PENNY)
+
+
+def attempt(speed=1.5, **settings) -> Attempt:
+    candidate = Candidate(kernel(speed, **settings))
+    return Attempt(candidate, FakeEvaluator().evaluate(candidate), 1, None, "first")
+
+
+def brief(**changes) -> Brief:
+    return Brief(
+        **{"task": TASK, "device": CPU, "language": "cpp", "round": 2, "seed": 0} | changes
+    )
+
+
+def test_the_coder_returns_the_file():
+    model = Scripted([f"NOTE: tiled\n```python\n{kernel(1.0)}```"])
+    proposal = ModelCoder(model).propose(brief())
+    assert proposal.note == "tiled"
+    assert proposal.spend == PENNY
+    assert [c.language for c in proposal.candidates] == ["cpp"]
+    assert proposal.candidates[0].source.strip() == kernel(1.0).strip()
+    assert model.asked[0][0] == "propose:2"
+
+
+@pytest.mark.parametrize(
+    ("answer", "stop", "why"),
+    [
+        ("no", "end", "no file"),
+        ("```python\nclass", "length", "cut off"),
+        ("no!", "refused", "no!"),
+    ],
+)
+def test_an_unusable_answer_is_charged_and_explained(answer, stop, why):
+    proposal = ModelCoder(Scripted([answer], stop=stop)).propose(brief())
+    assert proposal.candidates == ()
+    assert why in proposal.note
+    assert proposal.spend == PENNY
+
+
+def test_the_coder_is_told_what_it_needs():
+    parent = attempt(1.5, V=[1, 2])
+    failed = attempt(1.0, fails="build")
+    advice = Advice("optimize", "two passes", "fuse them", 1.5)
+    model = Scripted(["no"])
+    ModelCoder(model).propose(brief(parent=parent, advice=advice, history=(parent, failed)))
+    system, user = (m.text for m in model.asked[0][1])
+    for part in (TASK.source.strip(), "test cpu", "avx2", "from kernelwright.inline import cpp, tuned",
+                 parent.candidate.source.strip(), "1.51x", "Change: fuse them", "1.50x",
+                 "rejected at build: wrong", "`" + failed.candidate.id + "`"):  # fmt: skip
+        assert part in user, part
+    assert "ModelNew" in system
+    assert "$" not in user
+
+
+def test_the_format_that_the_coder_is_shown_is_a_candidate():
+    text = briefing.prompt("languages/cpp")
+    source = text.split("```python\n")[1].split("```\n")[0]
+    assert Candidate(source).space == {"UNROLL": (4, 8), "THREADS": (2, 1)}
+
+
+def test_a_language_without_a_format_is_a_usage_error():
+    with pytest.raises(UsageError, match=r"fortran.*cpp"):
+        ModelCoder(Scripted([])).propose(brief(language="fortran"))
+
+
+@pytest.mark.parametrize("fails", ["", "correctness"])
+def test_the_judge_gives_advice(fails):
+    model = Scripted([json.dumps(ADVICE)])
+    advice = ModelJudge(model).advise(brief(), attempt(fails=fails))
+    kind = "correct" if fails else "optimize"
+    assert advice == Advice(kind, "two passes", "fuse them", 1.5, spend=PENNY)
+    assert model.asked[0][0] == "judge:2"
+    assert ("fails at correctness" in model.asked[0][1][1].text) == bool(fails)
+
+
+def test_an_answer_that_is_no_advice_is_sent_back_once():
+    model = Scripted(["I think it is slow.", json.dumps(ADVICE)])
+    advice = ModelJudge(model).advise(brief(), attempt())
+    assert advice.change == "fuse them"
+    assert advice.spend == PENNY + PENNY
+    (_, first), (label, second) = model.asked
+    assert label == "judge:2:repair"
+    assert second[: len(first)] == first
+    assert [m.role for m in second] == ["system", "user", "assistant", "user"]
+    assert "no JSON object" in second[-1].text
+
+
+def test_advice_that_stays_unusable_is_charged_and_says_nothing():
+    model = Scripted(["no", '{"cause": 3}'])
+    advice = ModelJudge(model).advise(brief(), attempt())
+    assert advice.change == ""
+    assert '"cause" must be' in advice.cause
+    assert advice.spend == PENNY + PENNY
+    assert briefing.advice_section(advice) == ""
+
+
+def test_a_failed_repair_does_not_lose_what_was_spent():
+    model = Scripted(["no", ModelError("down", retryable=True, spend=Spend(0.02, 1, 1))])
+    with pytest.raises(ModelError) as caught:
+        ModelJudge(model).advise(brief(), attempt())
+    assert caught.value.spend == Spend(0.03, 101, 11)
+
+
+@pytest.mark.parametrize("gain", [0, -1, True, "fast", [1], float("inf"), float("nan"), 1e9])
+def test_gains_that_are_none(gain):
+    data, fault = read_advice(json.dumps({**ADVICE, "predicted_gain": gain}))
+    assert not data
+    assert "predicted_gain" in fault
+
+
+def test_gain_may_be_left_out():
+    data, fault = read_advice('{"cause": "a", "change": "b"}')
+    assert (data["predicted_gain"], fault) == (None, "")
+
+
+def test_a_verdict_in_words():
+    said = briefing.verdict(
+        Verdict("accepted", "done", (Finding("spill", "uses the stack", "note"),), "custom",
+                time_ms={"candidate": 0.5, "compile": None},
+                speedup={"eager": Speedup(2.0, 1.9, 2.1, 40), "compile": None},
+                roofline=Roofline("memory", 0.71), counters={"l1_misses": 12, "deep": {}})
+    )  # fmt: skip
+    for part in ("custom", "2.00x (95% interval 1.90 to 2.10)", "0.5 ms", "71% of the memory",
+                 "l1_misses: 12", "note spill: uses the stack"):  # fmt: skip
+        assert part in said
+    assert "compile" not in said
+    assert "deep" not in said
+
+
+def test_long_findings_are_cut_in_the_middle():
+    long = "first line\n" + "x" * 100_000 + "\nlast line"
+    said = briefing.verdict(Verdict("rejected", "build", (Finding("compile", long),)))
+    assert "first line" in said
+    assert "last line" in said
+    assert len(said) < 2000
+
+
+def test_the_table_is_short_and_keeps_the_best():
+    speeds = [1.0, 3.0, *(1.0 + i / 100 for i in range(1, 58))]
+    tried = [replace(attempt(s), round=i, note=f"n{i}") for i, s in enumerate(speeds, 1)]
+    table = briefing.history_section(tried).splitlines()
+    assert len([row for row in table if row.startswith("| ")]) <= briefing.SHOWN + 3
+    assert any("3.00x eager" in row for row in table)
+    assert any("n59" in row for row in table)
+
+
+def test_tuned_attempts_stand_with_their_origin():
+    first = attempt(1.5, V=[1, 20])
+    baked = first.candidate.baked({"V": 20})
+    tuned = Attempt(baked, FakeEvaluator().evaluate(baked), 1, first.candidate.id, "", {"V": 20})
+    table = briefing.history_section([first, tuned])
+    assert "1.70x eager, tuned V=20" in table
+    assert baked.id not in table
