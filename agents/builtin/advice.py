@@ -1,0 +1,69 @@
+"""What the built-in Judge says to a verdict."""
+
+from __future__ import annotations
+
+from kernelwright.agents.builtin.strategy import STRATEGIES, Strategy, name_of
+from kernelwright.agents.roles import Advice, Attempt, Brief
+
+
+def advise(brief: Brief, attempt: Attempt) -> Advice:
+    """Correction advice for a rejected attempt, optimization advice for an accepted one."""
+    if attempt.verdict.accepted:
+        return _optimize(brief, attempt)
+    return _correct(attempt)
+
+
+def _correct(attempt: Attempt) -> Advice:
+    verdict = attempt.verdict
+    errors = verdict.errors
+    cause = errors[0].message if errors else f"stopped at {verdict.stage}"
+    name = name_of(attempt.candidate)
+    if verdict.stage == "correctness":
+        return Advice(
+            "correct",
+            cause,
+            "raise the degree of exp and take variances in two passes",
+            directive={"precise": True, "drop": [name] if name else []},
+        )
+    return Advice(
+        "correct",
+        cause,
+        f"leave strategy {name or 'of this candidate'} out and try the next",
+        directive={"drop": [name] if name else []},
+    )
+
+
+def _optimize(brief: Brief, attempt: Attempt) -> Advice:
+    verdict = attempt.verdict
+    roof = verdict.roofline
+    tried = {name_of(a.candidate) for a in brief.history} | {name_of(attempt.candidate)}
+    left = [s for s in STRATEGIES if s.name not in tried]
+    if roof is None:
+        bound, fraction = "unknown", None
+    else:
+        bound, fraction = roof.bound, roof.fraction
+    cause = (
+        "what binds is unknown: no roofline was measured"
+        if fraction is None
+        else f"bound by {bound}, at {fraction:.0%} of the floor"
+    )
+    if not left:
+        return Advice("optimize", cause, "no other structure is left to try", 1.0)
+    chosen = _chosen(bound, left)
+    gain = None if fraction is None else min(1.5, 1 + (1 - min(fraction, 1.0)) * 0.2)
+    return Advice(
+        "optimize",
+        cause,
+        f"try strategy {chosen.name}: {chosen.says}",
+        gain,
+        {"strategy": chosen.name},
+    )
+
+
+def _chosen(bound: str, left: list[Strategy]) -> Strategy:
+    preferred = ("one-pass-variance", "fused-rows") if bound == "memory" else ("fused-rows",)
+    for name in preferred:
+        for strategy in left:
+            if strategy.name == name:
+                return strategy
+    return left[0]

@@ -1,0 +1,98 @@
+"""The built-in model's two roles. Everything it needs to know is in the brief: it keeps no state."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from kernelwright.agents.builtin.advice import advise
+from kernelwright.agents.builtin.compile import compile_traced
+from kernelwright.agents.builtin.plan import Plan
+from kernelwright.agents.builtin.strategy import BASE, Strategy, name_of, order, space
+from kernelwright.agents.builtin.trace import OTHER_MODEL, Traced, trace
+from kernelwright.agents.roles import Advice, Attempt, Brief, NoIdea, Proposal
+from kernelwright.harness.candidate import Candidate
+from kernelwright.harness.device import DeviceFacts
+from kernelwright.tasks.task import Task
+
+
+class BuiltinCoder:
+    """Writes one candidate a turn: the next strategy whose code has not been tried."""
+
+    def propose(self, brief: Brief) -> Proposal:
+        """One turn. Raises NoIdea where it knows nothing, or when every strategy has been tried."""
+        if brief.language != "cpp":
+            raise NoIdea(f"the built-in model writes C++, not {brief.language}; {OTHER_MODEL}")
+        if brief.task.meta.backward:
+            raise NoIdea(f"the built-in model writes no backward passes; {OTHER_MODEL}")
+        traced = _traced(brief.task)
+        tried = {_body(a.candidate) for a in brief.history}
+        directive = brief.advice.directive if brief.advice else {}
+        for strategy in order(directive):
+            candidate = _candidate(traced, strategy, brief.device)
+            if _body(candidate) not in tried:
+                return Proposal((candidate,), f"{strategy.name}: {strategy.says}")
+        raise NoIdea(f"the built-in model has tried all it knows on {brief.task.name}")
+
+
+class BuiltinJudge:
+    """Reads a verdict: what broke and the least fix, or what binds and the one change to make."""
+
+    def advise(self, brief: Brief, attempt: Attempt) -> Advice:
+        """Advice on one attempt."""
+        return advise(brief, attempt)
+
+
+def explain(task: Task) -> str:
+    """What was recognised in a task: operators, kernels and what they fuse. Raises NoIdea."""
+    compiled = compile_traced(_traced(task), BASE, {}, "")
+    return describe(compiled.plan)
+
+
+def describe(plan: Plan) -> str:
+    """A plan in words, one line a stage."""
+    from kernelwright.agents.builtin.kernel import Kernel
+
+    lines = [f"operators: {', '.join(plan.built.operators)}"]
+    for stage in plan.stages:
+        if not isinstance(stage, Kernel):
+            lines.append(f"library: {stage.name} ({stage.work:,} operations)")
+            continue
+        rows = "x".join(str(v.extent) for v in stage.prefix)
+        parts = ", ".join(
+            "x".join(str(v.extent) for v in part.loops) or "1" for part in stage.parts
+        )
+        nodes = stage.everything(stage.roots)
+        reds = [n.attr[0].reduces for n in nodes if n.op == "red"]
+        scans = [f"scan {n.attr[0].scans}" for n in nodes if n.op == "scan"]
+        inside = f", reductions in the row: {', '.join([*reds, *scans])}" if reds or scans else ""
+        lines.append(
+            f"kernel {stage.name}: {'rows ' + rows + ', ' if rows else ''}loops {parts}, "
+            f"{len(nodes)} operations{inside}"
+        )
+    return "\n".join(lines)
+
+
+@lru_cache(maxsize=8)
+def _traced_source(name: str, source: str) -> Traced:
+    return trace(Task(name, source))
+
+
+def _traced(task: Task) -> Traced:
+    """Tracing depends on the source alone; it is kept because it takes a second."""
+    return _traced_source(task.name, task.source)
+
+
+def _candidate(traced: Traced, strategy: Strategy, device: DeviceFacts) -> Candidate:
+    note = f"Built-in model, strategy {strategy.name}: {strategy.says}."
+    return Candidate(
+        compile_traced(traced, strategy.choices, space(strategy, device), note).text
+    )
+
+
+def _body(candidate: Candidate) -> str:
+    """What two strategies have in common when they write the same code: all but head and numbers."""
+    name = name_of(candidate)
+    if name is None:
+        return candidate.source
+    lines = candidate.source.splitlines()[1:]
+    return "\n".join(line for line in lines if not line.startswith("P = tuned("))

@@ -1,0 +1,1 @@
+"""From ATen operators to lazy tensors: one small function an operator, found by its name."""

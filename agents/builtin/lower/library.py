@@ -1,0 +1,147 @@
+"""Operators that stay library calls: products, convolutions, attention."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from kernelwright.agents.builtin.expr import Buffer, number, op
+from kernelwright.agents.builtin.lazy import Lazy, LibraryCall, of_buffer
+from kernelwright.agents.builtin.lower.algebra import (
+    call,
+    expand,
+    pointwise,
+    reshape,
+    to_dtype,
+)
+from kernelwright.agents.builtin.lower.registry import Call, Unsupported, lowers
+
+
+def library(c: Call, name: str, text: str, *tensors: Lazy, work: int, **detail: Any) -> Lazy:
+    """A call of torch whose arguments have to lie in memory; gives its result as a tensor."""
+    for tensor in tensors:
+        if not tensor.shape and tensor.stored is None:
+            c.program.materialise(tensor)
+    result = Buffer(c.program.name("t"), c.dtype, c.shape, "temporary")
+    if not c.results[0].is_contiguous():
+        result.strides = tuple(c.results[0].stride())
+    c.program.steps.append(LibraryCall(text, tensors, result, name, work, dict(detail)))
+    return of_buffer(result)
+
+
+@lowers("mm.default")
+def _mm(c: Call, a: Lazy, b: Lazy) -> Lazy:
+    work = 2 * a.shape[0] * a.shape[1] * b.shape[1]
+    return library(c, "mm", "torch.mm({0}, {1})", a, b, work=work)
+
+
+@lowers("bmm.default")
+def _bmm(c: Call, a: Lazy, b: Lazy) -> Lazy:
+    work = 2 * math.prod(a.shape) * b.shape[2]
+    return library(c, "bmm", "torch.bmm({0}, {1})", a, b, work=work)
+
+
+@lowers("addmm.default")
+def _addmm(c: Call, bias: Lazy, a: Lazy, b: Lazy, beta: float = 1, alpha: float = 1) -> Lazy:
+    product = _mm(c, a, b)
+    return _plus(c, product, bias, beta, alpha)
+
+
+@lowers("baddbmm.default")
+def _baddbmm(c: Call, bias: Lazy, a: Lazy, b: Lazy, beta: float = 1, alpha: float = 1) -> Lazy:
+    return _plus(c, _bmm(c, a, b), bias, beta, alpha)
+
+
+def _plus(c: Call, product: Lazy, bias: Lazy, beta: float, alpha: float) -> Lazy:
+    if alpha != 1:
+        product = call("mul", product, alpha, dtype=c.dtype)
+    if beta == 0:
+        return product
+    if beta != 1:
+        bias = call("mul", bias, beta, dtype=c.dtype)
+    return call("add", product, expand(bias, c.shape), dtype=c.dtype)
+
+
+@lowers("mv.default")
+def _mv(c: Call, a: Lazy, x: Lazy) -> Lazy:
+    """As a reduction: it is bound by reading the matrix."""
+    from kernelwright.agents.builtin.lower.algebra import sum_, unsqueeze
+
+    return sum_(call("mul", a, unsqueeze(x, 0), dtype=c.dtype), 1, False)
+
+
+@lowers("dot.default", "vdot.default")
+def _dot(c: Call, a: Lazy, b: Lazy) -> Lazy:
+    from kernelwright.agents.builtin.lower.algebra import sum_
+
+    return sum_(call("mul", a, b, dtype=c.dtype), None, False)
+
+
+@lowers("convolution.default")
+def _convolution(
+    c: Call, x: Lazy, weight: Lazy, bias: Lazy | None, stride: Sequence[int],
+    padding: Sequence[int], dilation: Sequence[int], transposed: bool,
+    output_padding: Sequence[int], groups: int,
+) -> Lazy:  # fmt: skip
+    text = (
+        f"torch.convolution({{0}}, {{1}}, None, {list(stride)}, {list(padding)}, "
+        f"{list(dilation)}, {transposed}, {list(output_padding)}, {groups})"
+    )
+    work = 2 * math.prod(c.shape) * math.prod(weight.shape[1:])
+    result = library(
+        c, "convolution", text, x, weight, work=work, stride=tuple(stride),
+        padding=tuple(padding), dilation=tuple(dilation), groups=groups, transposed=transposed,
+    )  # fmt: skip
+    if bias is None:
+        return result
+    column = reshape(bias, (bias.shape[0], *([1] * (len(c.shape) - 2))))
+    return call("add", result, column, dtype=c.dtype)
+
+
+@lowers("scaled_dot_product_attention.default")
+def _attention(
+    c: Call, q: Lazy, k: Lazy, v: Lazy, mask: Lazy | None = None, dropout: float = 0.0,
+    is_causal: bool = False, *, scale: float | None = None, enable_gqa: bool = False,
+) -> Lazy:  # fmt: skip
+    if dropout:
+        raise Unsupported("dropout")
+    options = f"is_causal={is_causal}, scale={scale}, enable_gqa={enable_gqa}"
+    head = "torch.nn.functional.scaled_dot_product_attention({0}, {1}, {2}"
+    tensors = [q, k, v]
+    if mask is not None:
+        if mask.dtype not in (torch.bool, q.dtype):
+            mask = to_dtype(mask, q.dtype)
+        tensors.append(mask)
+        head += ", attn_mask={3}"
+    work = 4 * math.prod(q.shape) * k.shape[-2]
+    return library(
+        c, "attention", f"{head}, {options})", *tensors, work=work, causal=is_causal,
+        scale=scale, gqa=enable_gqa, masked=mask is not None,
+    )  # fmt: skip
+
+
+@lowers("_scaled_dot_product_flash_attention_for_cpu.default")
+def _flash(
+    c: Call, q: Lazy, k: Lazy, v: Lazy, dropout: float = 0.0, is_causal: bool = False, *,
+    attn_mask: Lazy | None = None, scale: float | None = None,
+) -> tuple[Lazy, Lazy]:  # fmt: skip
+    result = _attention(c, q, k, v, attn_mask, dropout, is_causal, scale=scale)
+    return result, result
+
+
+@lowers("_cdist_forward.default", "_euclidean_dist.default")
+def _cdist(c: Call, a: Lazy, b: Lazy, p: float = 2.0, *_: Any) -> Lazy:
+    from kernelwright.agents.builtin.lower.algebra import reduce, sum_, unsqueeze
+
+    away = call("abs", call("sub", unsqueeze(a, -2), unsqueeze(b, -3), dtype=c.dtype), dtype=c.dtype)
+    if p == math.inf:
+        return reduce("max", away, -1, False, c.dtype)
+    if p == 1:
+        return sum_(away, -1, False)
+    if p != 2:
+        raise Unsupported(f"the {p}-norm")
+    squares = sum_(call("mul", away, away, dtype=c.dtype), -1, False)
+    return pointwise(lambda x: op("sqrt", op("max", x, number(0, x.kind))), squares, dtype=c.dtype)

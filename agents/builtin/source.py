@@ -1,0 +1,117 @@
+"""A plan as the C++ source of one candidate, and the calls that run it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from kernelwright.agents.builtin.cgen import KernelText
+from kernelwright.agents.builtin.expr import Buffer
+from kernelwright.agents.builtin.kernel import Kernel
+from kernelwright.agents.builtin.lazy import LibraryCall
+from kernelwright.agents.builtin.optext import ELEMENT
+from kernelwright.agents.builtin.plan import Plan
+from kernelwright.agents.builtin.templates import header
+
+
+@dataclass(frozen=True)
+class Run:
+    """One C++ function of the candidate: consecutive kernels, called with these buffers."""
+
+    name: str
+    buffers: tuple[Buffer, ...]
+    checks: bool
+    """Whether it returns 1 for an index outside of its tensor."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """C++ text, its calls in order, and the names of the tuning space that matter."""
+
+    text: str
+    calls: tuple[Run | LibraryCall, ...]
+    traits: frozenset[str]
+    kernels: int
+
+
+def write_source(plan: Plan) -> Source:
+    """The C++ of every kernel of a plan."""
+    functions: list[str] = []
+    calls: list[Run | LibraryCall] = []
+    traits: set[str] = set()
+    open_run: list[KernelText] = []
+    kernels = 0
+
+    def close() -> None:
+        if open_run:
+            calls.append(_run(len(calls), open_run, functions))
+            open_run.clear()
+
+    for stage in plan.stages:
+        if isinstance(stage, LibraryCall):
+            close()
+            calls.append(stage)
+            continue
+        text = KernelText(stage)
+        body = text.write()
+        traits |= text.traits
+        functions.append(_function(stage, text, body))
+        open_run.append(text)
+        kernels += 1
+    close()
+    parts = [vector_header(), loops_header(), *functions]
+    return Source("\n".join(parts), tuple(calls), frozenset(traits), kernels)
+
+
+def _parameters(text: KernelText) -> str:
+    return ", ".join(
+        f"{'' if written else 'const '}{ELEMENT[buffer.dtype]} *{buffer.name}"
+        for buffer, written in text.buffers.items()
+    )
+
+
+def _function(kernel: Kernel, text: KernelText, body: str) -> str:
+    return f"static void {kernel.name}({_parameters(text)}) {{\n{body}\n}}"
+
+
+def _run(number: int, members: list[KernelText], functions: list[str]) -> Run:
+    """An exported function that calls kernels one after the other."""
+    written: dict[Buffer, bool] = {}
+    for text in members:
+        for buffer, out in text.buffers.items():
+            written[buffer] = written.get(buffer, False) or out
+    name = f"run{number}"
+    parameters = ", ".join(
+        f"{'' if out else 'const '}{ELEMENT[buffer.dtype]} *{buffer.name}"
+        for buffer, out in written.items()
+    )
+    lines = [
+        f"  {text.kernel.name}({', '.join(b.name for b in text.buffers)});" for text in members
+    ]
+    own = functions[-len(members) :]
+    checks = any("kw::checked" in f for f in own)
+    head, tail = ("int", ["  return kw_bad;"]) if checks else ("void", [])
+    start = ["  kw::kw_bad = 0;"] if checks else []
+    tail = [line.replace("kw_bad", "kw::kw_bad") for line in tail]
+    functions.append(
+        "\n".join([f'extern "C" {head} {name}({parameters}) {{', *start, *lines, *tail, "}"])
+    )
+    return Run(name, tuple(written), checks)
+
+
+def vector_header() -> str:
+    """The vector library without its comments."""
+    return bare(header())
+
+
+def loops_header() -> str:
+    """The loop helpers without their comments."""
+    from importlib.resources import files
+
+    return bare(files(__package__).joinpath("loops.h").read_text(encoding="utf-8"))
+
+
+def bare(text: str) -> str:
+    """C++ without line comments and empty lines; `#pragma once` has no meaning in a candidate."""
+    lines = [re.sub(r"\s*//.*$", "", line) for line in text.splitlines()]
+    return "\n".join(line for line in lines if line.strip() and line != "#pragma once")
