@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -91,7 +92,7 @@ def card(found: Found, kernel_text: str, lacking: str | None) -> dict[str, Any]:
         },
         "reproduce": [
             "kernelwright verify task.py champion/kernel.py",
-            f"kernelwright optimize {found.task_spec} --model {found.model}",
+            shlex.join(["kernelwright", "optimize", found.task_spec, "--model", found.model]),
         ],
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from kernelwright import text
 from kernelwright.agents.budget import Stop
 from kernelwright.agents.roles import Attempt
 from kernelwright.progress import DOING, Progress, Title, Work
+
+if TYPE_CHECKING:
+    from kernelwright.agents.run_state import RunState
 
 
 @contextmanager
@@ -39,6 +42,14 @@ class PlainDisplay(Progress):
         super().__init__()
         self._stream = stream
         self._heading: str | None = f"{title.task} with {title.model}, run {title.run}"
+
+    def take_up(self, state: RunState) -> None:
+        """Said in the heading."""
+        super().take_up(state)
+        if self._heading and state.attempts:
+            best = state.champion.verdict.speedup.get("eager") if state.champion else None
+            found = f", the best at {text.ratio(best)}" if best else ""
+            self._heading += f", goes on after {len(state.attempts)} candidates{found}"
 
     def round_started(self, round: int, parent: Attempt | None) -> None:
         """A line with the parent."""

@@ -11,6 +11,7 @@ champion/kernel.py  the champion, which runs on its own; only with a champion
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -85,8 +86,10 @@ class RunFolder:
                 os.fsync(stream.fileno())
             new.replace(file)
         except OSError as error:
-            new.unlink(missing_ok=True)
             raise HarnessError(f"cannot write {file}: {error.strerror}") from error
+        finally:
+            with contextlib.suppress(OSError):
+                new.unlink(missing_ok=True)
 
     def asked(self) -> Asked:
         """What this run was asked for. Raises UsageError for a folder that is no run."""

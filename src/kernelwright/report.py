@@ -48,7 +48,7 @@ def _result(found: Found | None) -> list[str]:
     verdict, environment = found.verdict, found.environment
     rows = [
         ("speedup", text.speedups(verdict)),
-        ("time", ", ".join(f"{k} {text.milliseconds(v)}" for k, v in verdict.time_ms.items())),
+        ("time", text.times(verdict)),
         ("track, precision", f"{verdict.track}, {verdict.precision}"),
         ("language", found.attempt.candidate.language),
         ("candidate", f"{found.attempt.candidate.id}, round {found.attempt.round}"),

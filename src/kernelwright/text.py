@@ -36,6 +36,12 @@ def speedups(verdict: Verdict) -> str:
     return ", ".join(parts)
 
 
+def times(verdict: Verdict) -> str:
+    """The median time of a call of each contestant in one line, the candidate first."""
+    known = sorted(verdict.time_ms.items(), key=lambda item: item[0] != "candidate")
+    return ", ".join(f"{BASELINES.get(k, 'this kernel')} {milliseconds(v)}" for k, v in known)
+
+
 def outcome(verdict: Verdict) -> str:
     """`accepted`, or at which stage it failed and the stable code of the first error."""
     if verdict.accepted:

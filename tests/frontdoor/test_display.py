@@ -118,3 +118,19 @@ def test_a_verdict_for_people() -> None:
     assert lines[0] == "rejected at correctness (cpp, cpu)"
     assert lines[1] == "  error: wrong_value: the output is wrong"
     assert text.outcome(Verdict("harness_error", "build")) == "harness error build"
+
+
+def test_a_resumed_run_says_where_it_goes_on() -> None:
+    from kernelwright.agents.run_state import RunState
+
+    state = RunState()
+    state.attempts, state.champion, state.round = [GOOD, BAD], GOOD, 2
+    stream = io.StringIO()
+    plain = PlainDisplay(TITLE, stream)
+    plain.take_up(state)
+    plain.working("propose", "propose:3")
+    heading = stream.getvalue().splitlines()[0]
+    assert heading.endswith("goes on after 2 candidates, the best at 2.00x [1.90, 2.10]")
+    shown = LiveDisplay(TITLE, Console())
+    shown.take_up(state)
+    assert "2.00x [1.90, 2.10] against eager" in rendered(shown, 120, 40)
