@@ -50,7 +50,7 @@ def cast(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeCoder], None]:
 
     def put(coder: FakeCoder) -> None:
         monkeypatch.setattr(
-            "kernelwright.commands.optimize.players", lambda model: Players(coder, FakeJudge())
+            "kernelwright.job.players", lambda model: Players(coder, FakeJudge())
         )
 
     return put
