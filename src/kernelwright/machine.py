@@ -40,6 +40,7 @@ _VECTOR_FLAGS = (
     "sse4_2", "avx", "f16c", "fma", "avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_tile",
     "asimd", "asimdhp", "bf16", "sve",
 )  # fmt: skip
+_NEEDED = ("numpy", "langgraph", "langgraph-checkpoint-sqlite", "optuna", "rich")
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "KERNELWRIGHT_API_KEY")
 """Environment variables in which the models look for a key. Their values are never shown."""
 
@@ -60,14 +61,17 @@ class Check:
 
 def examine() -> list[Check]:
     """Every check, in the order in which a reader wants them. Takes seconds: it loads torch."""
+    torch = _torch()
+    # The compiler's flags and the cache's place are known to code that needs torch.
+    beside_torch = [] if torch.status == "missing" else [_compiler(), _cache()]
     return [
         _python(),
-        _torch(),
-        _compiler(),
+        torch,
+        _packages(),
+        *beside_torch,
         _processor(),
         _memory(),
         _sandbox(),
-        _cache(),
         *(_program(name) for name in ("valgrind", "perf")),
         _gpu(),
         _keys(),
@@ -113,11 +117,17 @@ def _torch() -> Check:
     return Check("torch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads")
 
 
+def _packages() -> Check:
+    lacking = [name for name in _NEEDED if _package(name) is None]
+    if lacking:
+        names = " ".join(lacking)
+        return Check("packages", "missing", f"without {names}", f"pip install {names}")
+    return Check("packages", "ok", ", ".join(str(_package(name)) for name in _NEEDED))
+
+
 def _compiler() -> Check:
-    try:
-        from kernelwright.harness import inline_cpp
-    except (ImportError, OSError) as error:
-        return Check("compiler", "missing", f"not examined: {first_line(str(error))}", "mend torch")
+    from kernelwright.harness import inline_cpp
+
     try:
         cxx = inline_cpp.compiler()
         version = inline_cpp.compiler_version(cxx)

@@ -31,8 +31,9 @@ def report(task: Task, model: str, run: str, outcome: Outcome, found: Found | No
         f"{len(outcome.attempts)} candidates judged, {outcome.accepted} accepted. Speedups are the "
         "median of interleaved pairs with its 95% interval; during the search against eager only.",
         "",
-        *_attempts(outcome.attempts, found.attempt if found else None),
     ]
+    if outcome.attempts:
+        lines += _attempts(outcome.attempts, found.attempt if found else None)
     faults = [a for a in outcome.attempts if a.verdict.errors]
     if faults:
         lines += ["", "## Why candidates were turned down", ""]

@@ -38,8 +38,14 @@ def speedups(verdict: Verdict) -> str:
 
 def times(verdict: Verdict) -> str:
     """The median time of a call of each contestant in one line, the candidate first."""
-    known = sorted(verdict.time_ms.items(), key=lambda item: item[0] != "candidate")
-    return ", ".join(f"{BASELINES.get(k, 'this kernel')} {milliseconds(v)}" for k, v in known)
+    return ", ".join(
+        f"{BASELINES.get(name, 'this kernel')} {milliseconds(time_ms)}"
+        for name, time_ms in _candidate_first(verdict)
+    )
+
+
+def _candidate_first(verdict: Verdict) -> list[tuple[str, float | None]]:
+    return sorted(verdict.time_ms.items(), key=lambda item: item[0] != "candidate")
 
 
 def outcome(verdict: Verdict) -> str:
@@ -68,13 +74,12 @@ def describe(verdict: Verdict) -> Iterator[str]:
         first, *rest = finding.message.splitlines() or [""]
         yield f"  {finding.severity}: {finding.code}: {first}"
         yield from (f"      {line}" for line in rest)
-    for name, time_ms in verdict.time_ms.items():
-        label = BASELINES.get(name, name)
+    for name, time_ms in _candidate_first(verdict):
         gain = verdict.speedup.get(name)
-        ratio_text = f"   this is {ratio(gain)} as fast ({gain.pairs} pairs)" if gain else ""
+        said = f"   the kernel is {ratio(gain)} as fast ({gain.pairs} pairs)" if gain else ""
         if time_ms is None:
-            ratio_text = f"   {verdict.reasons.get(f'time_ms.{name}', 'no reason given')}"
-        yield f"  {label:14} {milliseconds(time_ms):>11}{ratio_text}"
+            said = f"   {verdict.reasons.get(f'speedup.{name}', 'no reason given')}"
+        yield f"  {BASELINES.get(name, 'this kernel'):14} {milliseconds(time_ms):>11}{said}"
     if verdict.roofline:
         yield (
             f"  roofline       {verdict.roofline.fraction:>11.0%}   of what "

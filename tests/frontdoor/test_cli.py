@@ -193,3 +193,16 @@ def test_the_set_up_script_says_how_it_is_used() -> None:
     assert done.returncode == 0
     assert "./kw optimize" in done.stdout
     assert "./kw test" in done.stdout
+
+
+def test_doctor_without_torch_says_what_is_missing() -> None:
+    program = (
+        "import sys\nsys.modules['torch'] = None\n"
+        "from kernelwright.cli import main\nsys.exit(main(['doctor', '--json']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 3, done.stderr
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert checks["torch"]["status"] == "missing"
+    assert checks["torch"]["advice"] == "pip install torch"
+    assert checks["packages"]["status"] == "ok"
