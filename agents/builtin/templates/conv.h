@@ -12,7 +12,7 @@
 
 namespace kw {
 
-// Everything of a convolution but the number of images, as template argument-like constants.
+// Everything of a convolution but the number of images. `Shape::value` carries one as a constant.
 struct conv_shape {
   long groups, in, height, width;  // `in`: input channels of one group
   long out, out_height, out_width;  // `out`: output channels of one group
@@ -27,35 +27,69 @@ struct conv_shape {
   }
 };
 
-// x[0], x[2], ..., reading nothing behind the last of them.
-template <int W, class T> KW_INLINE vec<float, W> load_evens(const T *x) {
+// x[first], x[first + 2], ... of 2 W floats.
+template <int W> KW_INLINE vec<float, W> every_second(vec<float, W> a, vec<float, W> b, int first) {
   typedef vec<float, W> V;
-  V a = load<V>(x), b = load<V>(x + W - 1);
-  if constexpr (W == 4) return __builtin_shufflevector(a, b, 0, 2, 5, 7);
-  if constexpr (W == 8) return __builtin_shufflevector(a, b, 0, 2, 4, 6, 9, 11, 13, 15);
-  if constexpr (W == 16)
-    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31);
+  if constexpr (W == 4)
+    return first ? __builtin_shufflevector(a, b, 1, 3, 5, 7) : __builtin_shufflevector(a, b, 0, 2, 4, 6);
+  if constexpr (W == 8)
+    return first ? __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15)
+                 : __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+  if constexpr (W == 16) {
+    V odd = __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    V even = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    return first ? odd : even;
+  }
 }
-// dst[q] = row[q * step] for q up to `end` in vectors of W, then of half, ... ; returns where it stopped.
+// dst[q] = row[q] from q to `end`, in vectors of W, then of half that, ...
+template <int W, class T> KW_INLINE void copy_run(const T *row, long q, long end, float *dst) {
+  for (; q + W <= end; q += W) store(dst + q, load<vec<float, W>>(row + q));
+  if constexpr (W > 4) copy_run<W / 2>(row, q, end, dst);
+  else
+    for (; q < end; q++) dst[q] = load<float>(row + q);
+}
+// even[q] = row[2 q], odd[q] = row[2 q + 1]
 template <int W, class T>
-KW_INLINE long copy_run(const T *row, long step, long q, long end, float *dst) {
-  if (step == 1)
-    for (; q + W <= end; q += W) store(dst + q, load<vec<float, W>>(row + q));
-  else if (step == 2)
-    for (; q + W <= end; q += W) store(dst + q, load_evens<W>(row + 2 * q));
-  if constexpr (W > 4) return copy_run<W / 2>(row, step, q, end, dst);
-  else return q;
+KW_INLINE void split_run(const T *row, long q, long end, float *even, float *odd) {
+  for (; q + W <= end; q += W) {
+    vec<float, W> a = load<vec<float, W>>(row + 2 * q), b = load<vec<float, W>>(row + 2 * q + W);
+    store(even + q, every_second<W>(a, b, 0));
+    store(odd + q, every_second<W>(a, b, 1));
+  }
+  if constexpr (W > 4) split_run<W / 2>(row, q, end, even, odd);
+  else
+    for (; q < end; q++) {
+      even[q] = load<float>(row + 2 * q);
+      odd[q] = load<float>(row + 2 * q + 1);
+    }
 }
-// dst[q] = row[q * step + first] where that is inside [0, width), else 0, for q < count. May write
-// up to a vector of zeros beyond, where later rows will be.
+// dst[0..n) = 0 without a call of memset: n is small.
+KW_INLINE void zero_run(float *dst, long n) {
+  for (; n >= 4; n -= 4, dst += 4) store(dst, vec<float, 4>{});
+  if (n & 2) dst[0] = dst[1] = 0, dst += 2;
+  if (n & 1) dst[0] = 0;
+}
+// One padded row to its phases, which lie `plane` floats apart: dst[px * plane + q] = element
+// q * step + px of the padded row. Inlined, so that all divisions are by constants.
 template <class T>
-static void copy_phase(const T *row, long width, long first, long step, long count, float *dst) {
-  long end = width <= first ? 0 : min_long((width - first + step - 1) / step, count);
-  long begin = first >= 0 ? 0 : min_long((step - 1 - first) / step, end);
-  for (long q = 0; q < begin; q += WIDTH) store(dst + q, vf{});
-  long q = copy_run<WIDTH>(row + first, step, begin, end, dst);
-  for (; q < end; q++) dst[q] = load<float>(row + q * step + first);
-  for (; q < count; q += WIDTH) store(dst + q, vf{});
+KW_INLINE void copy_phases(const T *row, long width, long pad, long step, long phases, long pitch,
+                           float *dst, long plane) {
+  const bool pairs = step == 2 && phases == 2;
+  const long both = (pad + 1) / 2, until = min_long((width + pad) / 2, pitch);
+  for (long px = 0; px < phases; px++) {
+    const long first = px - pad;
+    const long end = width <= first ? 0 : min_long((width - first + step - 1) / step, pitch);
+    const long begin = first >= 0 ? 0 : min_long((step - 1 - first) / step, end);
+    float *to = dst + px * plane;
+    zero_run(to, begin);
+    if (step == 1) copy_run<WIDTH>(row + first, begin, end, to);
+    else  // where two phases have an element, both are copied together below
+      for (long q = begin; q < end; q++)
+        if (!pairs || q < both || q >= until) to[q] = load<float>(row + q * step + first);
+        else q = until - 1;
+    zero_run(to + end, pitch - end);
+  }
+  if (pairs && both < until) split_run<WIDTH>(row - pad, both, until, dst, dst + plane);
 }
 
 // c[Rows][Vecs * WIDTH] (+)= sum over p of a[r][p] * x[at[p] + column]
@@ -115,16 +149,19 @@ static conv_blocking cut_conv(const conv_shape &s, long batch, long strip, long 
 }
 
 // One input channel of a block as planes; `image` points to the channel's first row.
-template <class T>
-static void copy_planes(const conv_shape &s, const T *image, long y0, long plane_rows, float *dst) {
-  for (long py = 0; py < s.phases_h(); py++)
-    for (long px = 0; px < s.phases_w(); px++)
-      for (long r = 0; r < plane_rows; r++, dst += s.pitch()) {
-        const long y = (y0 + r) * s.stride_h + py - s.pad_h;
-        const bool inside = y >= 0 && y < s.height;
-        copy_phase(image + (inside ? y * s.width : 0), inside ? s.width : 0, px - s.pad_w, s.stride_w,
-                   s.pitch(), dst);
-      }
+template <class Shape, class T>
+static void copy_planes(const T *image, long y0, long plane_rows, float *dst) {
+  constexpr conv_shape s = Shape::value;
+  const long plane = plane_rows * s.pitch();
+  for (long py = 0; py < s.phases_h(); py++, dst += s.phases_w() * plane)
+    for (long r = 0; r < plane_rows; r++) {
+      const long y = (y0 + r) * s.stride_h + py - s.pad_h;
+      float *to = dst + r * s.pitch();
+      if (y >= 0 && y < s.height)
+        copy_phases(image + y * s.width, s.width, s.pad_w, s.stride_w, s.phases_w(), s.pitch(), to, plane);
+      else
+        for (long px = 0; px < s.phases_w(); px++) zero_run(to + px * plane, s.pitch());
+    }
 }
 
 // Rows of `pitch` sums to rows of `width`, without gaps. What a vector writes past a row is overwritten.
@@ -137,12 +174,13 @@ KW_INLINE const float *close_gaps(const float *sums, long rows, long pitch, long
 }
 
 // epilogue(V sums, b, channel, pixel) for every vector of the output.
-template <int Rows, int Vecs, int Kc, class T, class Epilogue>
-static void conv2d(conv_shape s, long batch, const T *x, const T *weight, const Epilogue &epilogue,
+template <class Shape, int Rows, int Vecs, int Kc, class T, class Epilogue>
+static void conv2d(long batch, const T *x, const T *weight, const Epilogue &epilogue,
                    long mc, long nc, int threads) {
   constexpr long panel = Vecs * WIDTH;
   constexpr int lda = Kc + 16;
-  const long pitch = s.pitch(), taps = s.taps();
+  constexpr conv_shape s = Shape::value;
+  constexpr long pitch = s.pitch(), taps = s.taps();
   if (batch * s.groups * s.out * s.out_height * s.out_width == 0) return;
   const conv_blocking block = cut_conv(s, batch, Rows, panel, mc, nc, threads);
   const long row_blocks = (s.out_height + block.rows - 1) / block.rows;
@@ -183,7 +221,7 @@ static void conv2d(conv_shape s, long batch, const T *x, const T *weight, const 
         const long deep = min_long(chunk, s.in - c0), depth = deep * taps;
         for (long i = 0; i < images; i++)
           for (long e = 0; e < deep; e++)
-            copy_planes(s, x + (((b0 + i) * s.groups + g) * s.in + c0 + e) * s.height * s.width, y0,
+            copy_planes<Shape>(x + (((b0 + i) * s.groups + g) * s.in + c0 + e) * s.height * s.width, y0,
                         plane_rows, input + i * image_size + e * channel_size);
         for (long o = 0; o < channels; o += Rows) {
           const long live = min_long(Rows, channels - o);

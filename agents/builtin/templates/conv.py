@@ -60,25 +60,36 @@ def conv2d_source(
     parameters = unique(
         (f"const {element}* {x}", f"const {element}* {weight}", *epilogue.parameters)
     )
-    depth = max(256, kernel[0] * kernel[1])
-    call = (
-        f"constexpr kw::conv_shape shape = {{{', '.join(map(str, shape))}}};\n"
-        f"kw::conv2d<MR, NR / kw::WIDTH, (KC > shape.taps() ? KC : shape.taps())>(\n"
-        f"    shape, {batch}, {x}, {weight},\n"
-        f"    {construct(f'{name}_epilogue', epilogue.parameters)}, MC, NC, THREADS);"
-    )
+    arguments = f"{batch}, {x}, {weight}, {construct(f'{name}_epilogue', epilogue.parameters)}"
+    if _is_depthwise(in_channels, groups, kernel, stride, dilation):
+        files = ("vec.h", "gemm.h", "conv.h", "depthwise.h")
+        vectors = f"(({out_size[1]} + kw::WIDTH - 1) / kw::WIDTH)"
+        macros = {
+            "VECS": f"({vectors} < 4 ? {vectors} : 4)",
+            "MR": "(VECS > 1 ? kw::MOST_ROWS < 14 ? 8 / VECS : 4 : 8)",
+            "NC": 1024,
+        }
+        call = f"kw::depthwise<{name}_shape, MR, VECS>(\n    {arguments}, NC, THREADS);"
+    else:
+        files = ("vec.h", "gemm.h", "conv.h")
+        macros = {
+            "MR": f"({outs} < kw::MOST_ROWS ? {outs} : kw::best_rows({outs}, kw::MOST_ROWS))",
+            "NR": "((2 * kw::MOST_ROWS / (MR) < 8 ? 2 * kw::MOST_ROWS / (MR) : 8) * kw::WIDTH)",
+            "KC": max(256, kernel[0] * kernel[1]),
+            "MC": 128,
+            "NC": 512,
+        }
+        call = (
+            f"kw::conv2d<{name}_shape, MR, NR / kw::WIDTH, KC>(\n"
+            f"    {arguments}, MC, NC, THREADS);"
+        )
     return "\n".join(
         [
-            "".join(map(header, ("vec.h", "gemm.h", "conv.h"))) if headers else "",
-            defaults(
-                MR=f"({outs} < kw::MOST_ROWS ? {outs} : kw::best_rows({outs}, kw::MOST_ROWS))",
-                NR="((2 * kw::MOST_ROWS / (MR) < 8 ? 2 * kw::MOST_ROWS / (MR) : 8) * kw::WIDTH)",
-                KC=depth,
-                MC=128,
-                NC=512,
-                THREADS="omp_get_max_threads()",
-            ),
+            "".join(map(header, files)) if headers else "",
+            defaults(**macros, THREADS="omp_get_max_threads()"),
             epilogue.helpers,
+            f"struct {name}_shape {{\n"
+            f"  static constexpr kw::conv_shape value = {{{', '.join(map(str, shape))}}};\n}};\n",
             functor(
                 f"{name}_epilogue",
                 epilogue.parameters,
@@ -88,6 +99,13 @@ def conv2d_source(
             f'extern "C" void {name}({", ".join(parameters)}) {{\n{indented(call, 2)}\n}}\n',
         ]
     )
+
+
+def _is_depthwise(
+    in_channels: int, groups: int, kernel: Pair, stride: Pair, dilation: Pair
+) -> bool:
+    """Whether depthwise.h applies: one input channel a group, and a kernel that unrolls well."""
+    return in_channels == groups and dilation == (1, 1) and kernel[0] <= 11 and max(stride) <= 2
 
 
 def output_size(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Pair:

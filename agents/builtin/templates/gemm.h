@@ -14,13 +14,13 @@
 
 namespace kw {
 
-KW_INLINE long round_up(long x, long step) {
+constexpr long round_up(long x, long step) {
   return (x + step - 1) / step * step;
 }
-KW_INLINE long min_long(long a, long b) {
+constexpr long min_long(long a, long b) {
   return a < b ? a : b;
 }
-KW_INLINE long max_long(long a, long b) {
+constexpr long max_long(long a, long b) {
   return a > b ? a : b;
 }
 

@@ -43,7 +43,7 @@ def test_geometry(index: int) -> None:
             kw::store(counts + o, kw::load<V>(counts + o) + 1.0f);
             kw::store(out + o, acc + bias[i]);
         """
-        text += "#undef MR\n#undef NR\n#undef KC\n" + conv2d_source(
+        text += "#undef MR\n#undef NR\n#undef KC\n#undef VECS\n" + conv2d_source(
             f"conv{number}",
             batch=batch,
             in_channels=channels,
@@ -55,7 +55,7 @@ def test_geometry(index: int) -> None:
             dilation=dilation,
             groups=groups,
             epilogue=Epilogue(("const float* bias", "float* counts", "float* out"), body),
-            headers=number == 0,
+            headers=True,
         )
         cases.append((geometry, (batch, outs, *out_size)))
     for defines in ({}, {"NC": 64, "MC": 4, "THREADS": 3}):
