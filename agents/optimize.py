@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kernelwright.agents.budget import Remaining, Spent, Stop
-from kernelwright.agents.events import EventLog
+from kernelwright.agents.events import EventLog, read
 from kernelwright.agents.graph import Search, run
 from kernelwright.agents.journal import Journal
 from kernelwright.agents.models.base import ModelError
@@ -30,6 +30,7 @@ __all__ = [
     "Settings",
     "Spent",
     "Stop",
+    "load",
     "optimize",
 ]
 
@@ -151,7 +152,5 @@ def _confirm(journal: Journal, settings: Settings) -> tuple[Champion | None, Sto
 
 def load(folder: Path) -> RunState:
     """The state of a run that may be under way, for reports. Raises UsageError."""
-    from kernelwright.agents.events import read
-
     events, stored = read(folder / "run.db")
     return RunState.from_events(events, stored)

@@ -100,7 +100,7 @@ def _said(error: Any) -> str:
 
 def _clean(message: str, key: str) -> str:
     line = " ".join(message.split())[:500]
-    return line.replace(key, "***") if key else line
+    return line.replace(key, "***") if len(key) >= 8 else line
 
 
 def _retry_after(header: str | None) -> float | None:

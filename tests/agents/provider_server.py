@@ -25,9 +25,9 @@ class Answer:
 
 
 class ProviderServer:
-    """Takes `answers` one a request; when they run out, all further ones are good."""
+    """Takes `answers` one a request; when they run out, all further ones say `text`."""
 
-    def __init__(self, *answers: Answer, text: str = "hello") -> None:
+    def __init__(self, *answers: Answer, text: str | Callable[[Any], str] = "hello") -> None:
         self.answers = list(answers)
         self.text = text
         self.requests: list[tuple[str, dict[str, Any], dict[str, str]]] = []
@@ -85,7 +85,8 @@ class ProviderServer:
         }
         known = next((make for end, make in good.items() if path.endswith(end)), None)
         if answer.body is None and answer.status == 200 and known:
-            data = known(body["model"], self.text)
+            said = self.text if isinstance(self.text, str) else self.text(body)
+            data = known(body["model"], said)
         else:
             data = answer.body
         if path.endswith("/v1/messages") and answer.status == 200:

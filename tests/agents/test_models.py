@@ -1,0 +1,202 @@
+"""Models without a network: spec strings, commands, recordings, prices, retries."""
+
+import json
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from kernelwright.agents.models import prices
+from kernelwright.agents.models.base import Message, ModelError, Reply, Usage
+from kernelwright.agents.models.command import CommandModel, prompt
+from kernelwright.agents.models.prices import price_of, spend
+from kernelwright.agents.models.replay import RecordingModel, ReplayModel
+from kernelwright.agents.models.retry import Retry
+from kernelwright.agents.models.spec import make_model
+from kernelwright.agents.roles import Spend
+from kernelwright.tasks.errors import UsageError
+
+TALK = (Message("system", "be brief"), Message("user", "hi"))
+
+
+def python(code):
+    return f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}"
+
+
+def ask(model, label="propose:1"):
+    return model.ask(TALK, label=label)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    ["", "gpt-5", "openai:", "anthropic", "magic:x", "http://host/v1", "https://host/v1#", "record:f",
+     "record:f:", "record::openai:x", "mailbox"],
+)  # fmt: skip
+def test_unknown_specs(spec, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    with pytest.raises(UsageError) as caught:
+        make_model(spec)
+    assert "NAME" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_specs_name_the_model_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
+    file = tmp_path / "r.jsonl"
+    for spec in ("openai:gpt-5", "anthropic:claude-opus-5", "http://h:1/v1#a/b", "command:cat -u",
+                 f"record:{file}:openai:gpt-5", f"replay:{file}"):  # fmt: skip
+        assert make_model(spec).spec == spec
+
+
+def test_clients_are_imported_only_to_ask(monkeypatch):
+    code = (
+        "import sys; from kernelwright.agents.models.spec import make_model; "
+        "make_model('openai:x'); make_model('anthropic:x'); import kernelwright.agents.optimize; "
+        "slow = {'openai', 'anthropic', 'langgraph', 'optuna', 'rich'} & set(sys.modules); "
+        "print(slow or 'none')"
+    )
+
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k"},
+        capture_output=True,
+        text=True,
+    )
+    assert out.stdout.strip() == "none", out.stderr
+
+
+def test_a_command_answers_the_prompt():
+    reply = ask(CommandModel(python("import sys; print(sys.stdin.read().upper())")))
+    assert reply.text == "BE BRIEF\n\nHI\n"
+    assert reply.spend == Spend(None, None, None), "what a command costs is unknown"
+
+
+def test_a_command_that_fails_hangs_or_is_not_there():
+    with pytest.raises(ModelError, match=r"exit status 3: no luck"):
+        ask(CommandModel(python("import sys; sys.exit(print('no luck', file=sys.stderr) or 3)")))
+    began = time.monotonic()
+    child = "import subprocess; subprocess.run(['sleep', '60'])"
+    with pytest.raises(ModelError, match="no answer in 0"):
+        ask(CommandModel(python(child), timeout_s=0.3))
+    assert time.monotonic() - began < 10
+    for wrong in ("no-such-program-here", "'unclosed", " "):
+        with pytest.raises(UsageError):
+            CommandModel(wrong)
+
+
+def test_a_command_is_no_shell(tmp_path):
+    model = CommandModel(f"echo $HOME; touch {tmp_path}/made")
+    assert ask(model).text == f"$HOME; touch {tmp_path}/made\n"
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_conversation_as_one_text():
+    assert prompt(TALK) == "be brief\n\nhi"
+    longer = (*TALK, Message("assistant", "yes"), Message("user", "so?"))
+    assert (
+        prompt(longer)
+        == "# system\n\nbe brief\n\n# user\n\nhi\n\n# assistant\n\nyes\n\n# user\n\nso?"
+    )
+
+
+class Counting:
+    """Answers 1, 2, 3, …"""
+
+    spec = "counting"
+
+    def __init__(self):
+        self.count = 0
+
+    def ask(self, messages, *, label):
+        self.count += 1
+        usage = Usage(input=5, output=self.count)
+        return Reply(f"{label} é {self.count}", "length", "why", usage, Spend(0.1, 5, 1), "m")
+
+
+def test_what_was_recorded_is_replayed(tmp_path):
+    file = tmp_path / "r.jsonl"
+    recorder = RecordingModel(Counting(), file)
+    said = {label: ask(recorder, label) for label in ("propose:1", "judge:2", "propose:2")}
+    replay = ReplayModel(file)
+    for label in ("propose:2", "propose:1", "judge:2", "judge:2"):
+        reply = ask(replay, label)
+        assert (reply.text, reply.stop, reply.reasoning, reply.usage, reply.model) == (
+            said[label].text, "length", "why", said[label].usage, "m",
+        )  # fmt: skip
+        assert reply.spend == Spend(), "a replay costs nothing"
+    with pytest.raises(ModelError, match="ends before propose:3") as caught:
+        ask(replay, "propose:3")
+    assert not caught.value.retryable
+
+
+def test_a_call_that_was_made_again_counts_once(tmp_path):
+    file = tmp_path / "r.jsonl"
+    recorder = RecordingModel(Counting(), file)
+    ask(recorder)
+    with file.open("a") as out:
+        out.write('{"label": "propose:2", "reply"')  # killed while it wrote
+    assert ask(ReplayModel(file)).text.endswith("1")
+    again = RecordingModel(Counting(), file)
+    ask(again, "propose:2")
+    ask(again, "propose:1")
+    replay = ReplayModel(file)
+    assert ask(replay, "propose:2").text.endswith("1")
+    assert ask(replay, "propose:1").text.endswith("2")
+    assert len(file.read_text().splitlines()) == 3
+
+
+def test_files_that_are_no_recordings(tmp_path):
+    for text in ("[1]\n", "{}\n{}\n", '{"label": 1}\n', "text\n{}\n"):
+        (tmp_path / "f").write_text(text)
+        with pytest.raises(UsageError, match="not a recorded answer"):
+            ReplayModel(tmp_path / "f")
+    (tmp_path / "f").write_bytes(b"\xff\xfe\xff")
+    for path in (tmp_path / "f", tmp_path, tmp_path / "missing"):
+        with pytest.raises(UsageError, match="cannot replay"):
+            ReplayModel(path)
+    with pytest.raises(UsageError, match="cannot record"):
+        RecordingModel(Counting(), tmp_path / "no" / "f")
+
+
+def test_prices():
+    usage = Usage(input=1_000_000, cached=400_000, output=10_000)
+    assert spend("gpt-5-mini", usage).usd == pytest.approx(0.6 * 0.25 + 0.4 * 0.025 + 0.01 * 2.0)
+    assert price_of("gpt-5-mini-2025-08-07") == price_of("gpt-5-mini")
+    assert price_of("claude-haiku-4-5-20251001") == price_of("claude-haiku-4-5")
+    assert price_of("gpt-5-minimal") is None
+    assert spend("gpt-unheard-of", usage) == Spend(None, 1_000_000, 10_000)
+    assert spend("gpt-5-mini", Usage(input=5)).usd is None
+    assert spend("claude-haiku-5-5", Usage(input=100_001, output=1)).usd is None
+    written = Usage(input=100, cache_written=100, output=0)
+    assert spend("claude-opus-5", written).usd == pytest.approx(100 * 6.25e-6)
+    assert spend("gpt-5", written).usd is None, "that price is not kept"
+
+
+def test_every_kept_price_has_a_source():
+
+    data = json.loads(Path(prices.__file__).with_name("prices.json").read_text())
+    for name, entry in data["models"].items():
+        assert data["sources"][entry["source"]]["as_of"] >= "2026", name
+        assert 0 < entry["cached"] < entry["input"] < entry["output"], name
+
+
+def test_backoff_grows_is_jittered_and_bounded():
+    waits = []
+    calls = []
+
+    def call():
+        calls.append(1)
+        raise ModelError("busy", retryable=True, spend=Spend(0.1, 1, 1))
+
+    policy = Retry(attempts=9, base_s=1.0, cap_s=8.0, wait=waits.append)
+    with pytest.raises(ModelError) as caught:
+        policy.run(call)
+    assert (len(calls), len(waits)) == (9, 8)
+    assert all(0 <= w <= min(8, 2**i) for i, w in enumerate(waits))
+    assert len(set(waits)) == 8
+    assert caught.value.spend.input_tokens == 9
+    assert Spend(0.1, 1, None) + Spend(None, 2, 3) == Spend(None, 3, None)

@@ -1,0 +1,81 @@
+"""The tuner asks for each choice at most once, and for the same ones again when told the same."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernelwright.agents.tuner import size, tune
+from kernelwright.harness.candidate import Candidate
+
+
+def candidate(**space):
+    text = ", ".join(f"{name}={list(values)}" for name, values in space.items())
+    return Candidate(f"P = tuned({text})\n")
+
+
+def trials(space, value, **settings):
+    asked = []
+
+    def measure(choice):
+        asked.append(dict(choice))
+        return value(choice)
+
+    known = {"trials": 12, "stall": 99, "seed": 1, "more": lambda: True} | settings
+    count = tune(candidate(**space), 1.0, measure, **known)
+    assert count == len(asked)
+    return asked
+
+
+def test_a_small_space_is_tried_whole():
+    asked = trials({"A": [1, 2, 3], "B": [1, 2]}, lambda c: 1.0)
+    assert len(asked) == 5
+    assert {"A": 1, "B": 1} not in asked
+    assert len({tuple(c.items()) for c in asked}) == 5
+
+
+LARGE = {"A": [1, 2, 4, 8, 16, 32], "B": [1, 2, 3, 4, 5, 6], "C": [0, 1, 2]}
+
+
+def test_a_large_space_is_sampled_without_repeats():
+    asked = trials(LARGE, lambda c: c["A"] + c["B"], trials=30)
+    assert len(asked) > 20
+    assert len({tuple(sorted(c.items())) for c in asked}) == len(asked)
+    assert max(c["A"] + c["B"] for c in asked) >= 37
+
+
+def test_the_same_answers_bring_the_same_questions():
+    first, again = (trials(LARGE, lambda c: c["A"] * c["C"], seed=7) for _ in range(2))
+    other = trials(LARGE, lambda c: c["A"] * c["C"], seed=8)
+    assert first == again != other
+
+
+def test_it_stops_when_it_stalls():
+    assert len(trials(LARGE, lambda c: 0.5, stall=4)) == 4
+    assert len(trials(LARGE, lambda c: None, stall=4)) == 4
+
+
+def test_it_stops_when_told():
+    left = iter([True, True, False])
+    assert len(trials(LARGE, lambda c: 2.0, more=lambda: next(left))) == 2
+
+
+def test_values_given_twice_count_once():
+    assert len(trials({"A": [1, 1, 2]}, lambda c: 1.0)) == 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from("ABC"), st.lists(st.integers(0, 9), min_size=1, max_size=5), min_size=1
+    ),
+    st.integers(0, 2**32 - 1),
+)
+def test_every_choice_is_of_the_space(space, seed):
+    for choice in trials(space, lambda c: None if sum(c.values()) % 2 else 1.0, seed=seed):
+        assert candidate(**space).baked(choice).space == {k: (v,) for k, v in choice.items()}
+
+
+def test_size():
+    assert size({}) == 1
+    assert size({"A": (1, 2), "B": (1, 2, 3)}) == 6
+    assert pytest.approx(size(candidate(**LARGE).space)) == 108
