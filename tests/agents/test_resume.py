@@ -219,7 +219,7 @@ def test_wall_time_of_earlier_sessions_counts(tmp_path):
     first = optimize(
         TASK, evaluator, coder, judge, replace(SETTINGS, budget_evals=5), tmp_path
     ).spent.wall_s
-    assert 0.15 < first < 5
+    assert first > 0.15
     budget = replace(SETTINGS, budget_minutes=first / 60)
     outcome = optimize(TASK, *(evaluator, coder, judge), budget, tmp_path, resume=True)
     assert outcome.stop.reason == "wall_time"

@@ -1,8 +1,8 @@
 """The loop on a fake machine: its order, what it drops, when it stops, what it publishes."""
 
 import threading
-import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from search_fakes import (
@@ -18,6 +18,7 @@ from search_fakes import (
 )
 
 from kernelwright.agents import events as event_log
+from kernelwright.agents import journal
 from kernelwright.agents.models.base import ModelError
 from kernelwright.agents.optimize import Settings, load, optimize
 from kernelwright.agents.roles import Spend
@@ -145,13 +146,18 @@ def test_the_evaluation_budget(run):
     assert run.watcher.of("spent")[-1][1].evaluations == 0
 
 
-def test_the_wall_budget_leaves_room_for_the_confirmation(run):
-    evaluator = FakeEvaluator(before=lambda: time.sleep(0.05))
+def test_the_wall_budget_leaves_room_for_the_confirmation(run, monkeypatch):
+    clock = iter(range(10_000))
+    now = [0.0]
+    evaluator = FakeEvaluator(before=lambda: now.__setitem__(0, float(next(clock) + 1)))
+    monkeypatch.setattr(journal, "time", SimpleNamespace(monotonic=lambda: now[0]))
     script = [[kernel(1.0 + i)] for i in range(100)]
-    outcome = run(script, evaluator, budget_minutes=0.4 / 60)
+    outcome = run(script, evaluator, budget_minutes=10 / 60)
     assert outcome.stop.reason == "wall_time"
-    assert 1 <= outcome.spent.evaluations <= 7
+    assert outcome.spent.evaluations == 8, "a second each, a quarter of the time kept back"
+    assert outcome.spent.wall_s == 9.0
     assert outcome.champion is not None
+    assert run.watcher.of("spent")[-1][1].wall_s == pytest.approx(1.0)
     assert Settings(budget_minutes=1.5).search_s == 80.0
     assert Settings(budget_minutes=0.1).search_s == 4.5
     assert Settings().search_s is None
