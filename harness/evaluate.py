@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import torch
 
-from kernelwright.harness import roofline, wire
+from kernelwright.harness import roofline, tenants, wire
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.comparison import TimedCheck, compare
 from kernelwright.harness.crew import LARGEST_LEG, MOST_CALLS, Crew
@@ -212,7 +212,10 @@ class Evaluator:
                 names["champion"] = self._crew.champion(rival)
                 stack.callback(names["champion"].close)
             trial.running.pause()
+            pids = [worker.pid for worker in names.values()]
+            before = tenants.snapshot(pids)
             trial.timings = self._measure(names, trial.effort)
+            others = tenants.cores_of_others(before, tenants.snapshot(pids))
         timings = trial.timings
         seconds = timings.median_ms("candidate") * 1e-3
         if self.floor.impossible(seconds):
@@ -234,6 +237,7 @@ class Evaluator:
             roofline=self.floor.reached(seconds),
             precision=self.oracle.own.precision,
             track=track(self._share(trial.running, seconds)),
+            findings=(*trial.verdict.findings, *_noise(others, self.threads)),
             reasons={**reasons, "counters": "not collected on the CPU yet"},
         )
 
@@ -289,6 +293,15 @@ class Evaluator:
     def _reject(self, trial: _Trial, finding: Finding, kind: Any = "rejected") -> Verdict:
         findings = (*trial.verdict.findings, finding)
         return replace(trial.verdict, verdict=kind, findings=findings)
+
+
+def _noise(others: float | None, threads: int) -> tuple[Finding, ...]:
+    if others is None or others < tenants.WORTH_SAYING:
+        return ()
+    message = (
+        f"other processes kept {others:.1f} cores busy while {threads} were timed: measure again"
+    )
+    return (Finding("busy_machine", message, "warning"),)
 
 
 STAGES: tuple[tuple[Stage, str], ...] = (
