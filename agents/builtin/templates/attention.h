@@ -24,15 +24,6 @@ template <class T> struct tensor4 {
   long batch, head, seq, dim;
   KW_INLINE_MEMBER T *at(long b, long h) const { return base + b * batch + h * head; }
 };
-static bool all_finite(const float *x, long count) {
-  vf bad{};  // x - x is 0 for finite x, else NaN
-  for (long i = 0; i < count; i += WIDTH) {
-    vf v = load<vf>(x + i);
-    bad += v - v;
-  }
-  return hsum(bad) == 0.0f;
-}
-
 // One row of scores becomes probabilities against the running maximum; returns what to scale the
 // row's earlier sums by. `seen` columns are in range; the rest up to `width` become zero.
 template <int Degree, bool Scored, class Score>

@@ -1,9 +1,9 @@
 """Scaled dot-product attention in one pass: softmax(scale Q K^T + mask) V without the score matrix.
 
-The algorithm is in attention.h. Tuning names, as macros with defaults: MR and NR (register tile), QUERIES
-(rows of a block), KEYS (columns of a tile, a multiple of NR), EXP_DEGREE (3 to 6), THREADS. Where it
-wins: against hand-written attention always, because the scores never leave L1. Where it does not: a
-few queries against many keys (decoding), which is bound by reading K and V and which packing slows.
+The algorithm is in attention.h. Tuning names, as macros with defaults: MR and NR (register tile),
+QUERIES (rows of a block), KEYS (columns of a tile, a multiple of NR), EXP_DEGREE (3 to 6), THREADS.
+Where it wins: against hand-written attention always, because the scores never leave L1. Where it does
+not: a few queries against many keys (decoding), bound by reading K and V, which packing slows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Strides = tuple[Extent, Extent, Extent, Extent]
 
 @dataclass(frozen=True)
 class Score:
-    """A change to the scaled scores: body of a function of `V s` and `long b, h, i, j` that returns V.
+    """A change to the scaled scores: body of a function of `V s`, `long b, h, i, j` that returns V.
 
     Column j is the first of the vector's keys. `parameters` are further C++ parameters that it names.
     """
@@ -43,7 +43,7 @@ def additive_mask(strides: Strides, *, pointer: str = "mask", dtype: str = "floa
 
 
 def boolean_mask(strides: Strides, *, pointer: str = "mask", keep: bool = True) -> Score:
-    """Set scores to -inf where the mask is not `keep`; strides are those of (batch, head, query, key)."""
+    """-inf where the mask is not `keep`; strides are those of (batch, head, query, key)."""
     visible = f"{_element(pointer, strides)} {'!=' if keep else '=='} 0.0f"
     return Score(
         (f"const bool* {pointer}",), f"return kw::select({visible}, s, -__builtin_inff());"
@@ -74,9 +74,9 @@ def attention_source(
 ) -> str:
     """C++ text with `extern "C" void NAME(q, k, v, *score.parameters, out)`.
 
-    Query head h reads key head h // (heads // kv_heads). `causal` hides keys j > i + diagonal. A row with
-    no visible key gives NaN as softmax does, or zeros as `scaled_dot_product_attention` does. Raises
-    UsageError for a dtype that cannot be read.
+    Query head h reads key head h // (heads // kv_heads). `causal` hides keys j > i + diagonal. A row
+    with no visible key gives NaN as softmax does, or zeros as `scaled_dot_product_attention` does.
+    Raises UsageError for a dtype that cannot be read.
     """
     element = c_type(dtype)
     change = score or Score()

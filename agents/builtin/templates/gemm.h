@@ -100,6 +100,18 @@ template <class T> struct matrix_view {
   template <class V> KW_INLINE_MEMBER V map(V x) const { return x; }
 };
 
+static bool all_finite(const float *x, long count) {
+  vf bad{};  // x - x is 0 for finite x, else NaN
+  long i = 0;
+  for (; i + WIDTH <= count; i += WIDTH) {
+    vf v = load<vf>(x + i);
+    bad += v - v;
+  }
+  float rest = hsum(bad);
+  for (; i < count; i++) rest += x[i] - x[i];
+  return rest == 0.0f;
+}
+
 // One round of a transposition: interleave the first half of the vectors with the second.
 KW_INLINE void zip(vec<float, 16> a, vec<float, 16> b, vec<float, 16> *to) {
   to[0] = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);

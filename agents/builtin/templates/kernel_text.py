@@ -19,8 +19,8 @@ Extent = int | str
 class Operand:
     """A batch of matrices in memory.
 
-    `strides` are (batch, row, column) in elements. A transposed operand is one whose row stride is 1:
-    for `x @ w.T` with `w` of shape (n, k), the second operand (k x n) has strides (0, 1, k).
+    `strides` are (batch, row, column) in elements. A transposed operand is one whose row stride is
+    1: for `x @ w.T` with `w` of shape (n, k), the second operand (k x n) has strides (0, 1, k).
     `offset` replaces the batch stride where one number cannot say it: a C++ expression over `b`,
     the flat batch index, in elements (`"b / 12 * 98304 + b % 12 * 64"`).
     `map` is the body of a function of `V x` that is applied to every element read
@@ -44,9 +44,9 @@ class Epilogue:
     """What becomes of the sums while they are in cache.
 
     `parameters` are the C++ declarations that the kernel takes after the operands' pointers, e.g.
-    `("const float* bias", "float* out")`; `body` sees them by name. Element-wise (`rows=False`), body
-    is that of a function of `V acc` (a vector of consecutive columns, or one float in a tail) and
-    `long b, i, j` (matrix, row, first column), and stores the result itself:
+    `("const float* bias", "float* out")`; `body` sees them by name. Element-wise (`rows=False`),
+    body is that of a function of `V acc` (a vector of consecutive columns, or one float in a tail)
+    and `long b, i, j` (matrix, row, first column), and stores the result itself:
     `kw::store(out + i * 512 + j, kw::max(acc + kw::load<V>(bias + j), kw::set<V>(0)));`.
     With `rows=True` it is that of a function of `float* row` (a complete row, free to change) and
     `long b, i`. `helpers` is text that stands before the kernel at namespace scope.

@@ -25,7 +25,9 @@ def strides(t: torch.Tensor) -> tuple[int, int, int, int]:
     return a, b, c, d
 
 
-def source(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, o: torch.Tensor, **kwargs: Any) -> str:
+def source(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, o: torch.Tensor, **kwargs: Any
+) -> str:
     batch, heads, q_len, head_dim = q.shape
     return attention_source(
         "attend",
@@ -70,10 +72,22 @@ def tril(queries: int, keys: int, diagonal: int = 0) -> torch.Tensor:
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize(
     "batch,heads,kv_heads,queries,keys,dim,value_dim",
-    [(1, 1, 1, 1, 1, 1, 1), (2, 4, 2, 37, 37, 24, 40), (1, 2, 1, 70, 150, 64, 64), (1, 3, 3, 5, 200, 8, 3)],
+    [
+        (1, 1, 1, 1, 1, 1, 1),
+        (2, 4, 2, 37, 37, 24, 40),
+        (1, 2, 1, 70, 150, 64, 64),
+        (1, 3, 3, 5, 200, 8, 3),
+    ],
 )
 def test_sizes(
-    batch: int, heads: int, kv_heads: int, queries: int, keys: int, dim: int, value_dim: int, causal: bool
+    batch: int,
+    heads: int,
+    kv_heads: int,
+    queries: int,
+    keys: int,
+    dim: int,
+    value_dim: int,
+    causal: bool,
 ) -> None:
     # the layout of a projection: (batch, sequence, head, dimension)
     q = torch.randn(batch, queries, heads, dim).transpose(1, 2)
@@ -81,7 +95,9 @@ def test_sizes(
     v = torch.randn(batch, keys, kv_heads, value_dim).transpose(1, 2)
     out = torch.full((batch, queries, heads, value_dim), math.nan).transpose(1, 2)
     diagonal = keys - queries
-    lib = cpp(source(q, k, v, out, causal=causal, diagonal=diagonal), flags=FLAGS, defines=SMALL_TILES)
+    lib = cpp(
+        source(q, k, v, out, causal=causal, diagonal=diagonal), flags=FLAGS, defines=SMALL_TILES
+    )
     lib.attend(q, k, v, out)
     want = reference(q, k, v, keep=tril(queries, keys, diagonal) if causal else None)
     assert torch.allclose(out.double(), want, rtol=1e-5, atol=1e-6)
@@ -126,7 +142,9 @@ def test_additive_mask(layout: str) -> None:
     shape, stride = bias.shape, bias.stride()
     b, h, i, j = (0 if size == 1 else step for size, step in zip(shape, stride, strict=True))
     out = torch.empty_like(q)
-    lib = cpp(source(q, k, v, out, score=additive_mask((b, h, i, j))), flags=FLAGS, defines=SMALL_TILES)
+    lib = cpp(
+        source(q, k, v, out, score=additive_mask((b, h, i, j))), flags=FLAGS, defines=SMALL_TILES
+    )
     lib.attend(q, k, v, bias, out)
     assert torch.allclose(out.double(), reference(q, k, v, bias=bias), rtol=1e-5, atol=1e-6)
 

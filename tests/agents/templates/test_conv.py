@@ -129,6 +129,65 @@ def test_special_values_stay_in_their_receptive_field() -> None:
     assert torch.allclose(out.double(), want, rtol=1e-5, atol=1e-5, equal_nan=True)
 
 
+WINOGRAD = [
+    # batch, in, (height, width), out, padding, groups
+    (2, 5, (16, 16), 7, (1, 1), 1),
+    (1, 70, (9, 33), 20, (0, 2), 1),
+    (3, 6, (3, 3), 4, (0, 0), 2),
+    (1, 2, (1, 40), 2, (1, 0), 1),
+]
+
+
+@pytest.mark.parametrize("case", WINOGRAD)
+@pytest.mark.parametrize("specials", [False, True])
+def test_winograd(
+    case: tuple[int, int, tuple[int, int], int, tuple[int, int], int], specials: bool
+) -> None:
+    batch, channels, size, outs, padding, groups = case
+    shape = output_size(size, (3, 3), (1, 1), padding, (1, 1))
+    text = conv2d_source(
+        "conv",
+        batch=batch,
+        in_channels=channels,
+        size=size,
+        out_channels=outs,
+        kernel=(3, 3),
+        padding=padding,
+        groups=groups,
+        winograd=True,
+        epilogue=Epilogue(
+            ("float* out",), f"kw::store(out + (b * {outs} + i) * {shape[0] * shape[1]} + j, acc);"
+        ),
+    )
+    x, weight = torch.randn(batch, channels, *size), torch.randn(outs, channels // groups, 3, 3)
+    if specials:
+        x[0, 0, -1, -1], x[-1, 1, 0, 0] = math.inf, math.nan
+    want = F.conv2d(x.double(), weight.double(), padding=padding, groups=groups)
+    for defines in ({}, {"NC": 32, "MC": 8, "KC": 16}):
+        out = torch.full((batch, outs, *shape), 7.0)
+        cpp(text, flags=FLAGS, defines=defines).conv(x, weight, out)
+        assert torch.allclose(out.double(), want, rtol=1e-5, atol=3e-5, equal_nan=True)
+    weight[0, 0, 1, 1] = -math.inf
+    want = F.conv2d(x.double(), weight.double(), padding=padding, groups=groups)
+    cpp(text, flags=FLAGS).conv(x, weight, out)
+    assert torch.allclose(out.double(), want, rtol=1e-5, atol=3e-5, equal_nan=True)
+
+
+def test_winograd_is_refused_for_other_geometries() -> None:
+    with pytest.raises(UsageError, match="3 x 3"):
+        conv2d_source(
+            "conv",
+            batch=1,
+            in_channels=4,
+            size=(8, 8),
+            out_channels=4,
+            kernel=(3, 3),
+            stride=(2, 2),
+            winograd=True,
+            epilogue=Epilogue((), ""),
+        )
+
+
 def test_what_is_no_convolution_is_a_users_error() -> None:
     for channels, size, rows in ((3, (8, 8), False), (4, (2, 8), False), (4, (8, 8), True)):
         with pytest.raises(UsageError):

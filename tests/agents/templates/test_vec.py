@@ -44,7 +44,8 @@ def library(flags: tuple[str, ...]) -> Any:
         for kind, lanes in (("kw::vf", "kw::WIDTH"), ("float", "1")):
             source += f"""
                 extern "C" void {"vs"[lanes == "1"]}{index}(const float* x, float* y, long n) {{
-                  for (long i = 0; i < n; i += {lanes}) kw::store(y + i, kw::{name}(kw::load<{kind}>(x + i)));
+                  for (long i = 0; i < n; i += {lanes})
+                    kw::store(y + i, kw::{name}(kw::load<{kind}>(x + i)));
                 }}"""
     return cpp(source, flags=flags)
 
@@ -70,7 +71,7 @@ def test_error_over_the_whole_range(name: str, flags: tuple[str, ...]) -> None:
     rounded = want.float()
     finite, nan = torch.isfinite(rounded), torch.isnan(want)
     magnitude = torch.where(finite, rounded.abs(), torch.ones(())).clamp_min(SMALLEST)
-    ulp = torch.ldexp(torch.ones(()).double(), torch.frexp(magnitude).exponent - 24)
+    ulp = torch.ldexp(torch.ones(len(x)).double(), torch.frexp(magnitude).exponent - 24)
     for kind in "vs":
         y = torch.full_like(x, 7.0)
         getattr(library(flags), f"{kind}{[*FUNCTIONS].index(name)}")(x, y, x.numel())
@@ -174,7 +175,8 @@ def test_strided_boolean_and_integer_memory() -> None:
     source = (
         header()
         + """
-        extern "C" void f(const bool* mask, const long* index, const float* x, bool* out, float* y) {
+        extern "C" void f(const bool* mask, const long* index, const float* x, bool* out,
+                          float* y) {
           typedef kw::vec<float, 4> V;
           kw::store(out, kw::load<V>(mask) - 1.0f);
           V column = kw::load_strided<V>(x, 3);
