@@ -2,7 +2,8 @@
 
 A niche is what makes two fast kernels different in kind: language, what binds them, and whose code
 does the work. One line of descent counts once, by its best tuned member, so that the pool does not
-fill with near-copies.
+fill with near-copies. Attempts are ranked by the low end of their interval: a lucky median with a
+wide interval is no elite.
 """
 
 from __future__ import annotations
@@ -42,6 +43,12 @@ def speedup(attempt: Attempt) -> float | None:
     return measured.median if attempt.verdict.accepted and measured else None
 
 
+def fitness(attempt: Attempt) -> float | None:
+    """What attempts are ranked by: the speedup against eager that is exceeded with 97.5%."""
+    measured = attempt.verdict.speedup.get("eager")
+    return measured.low if attempt.verdict.accepted and measured else None
+
+
 def origin(attempt: Attempt) -> str:
     """Id of the candidate as its Coder wrote it, before tuning."""
     return attempt.parent if attempt.choice and attempt.parent else attempt.candidate.id
@@ -54,8 +61,8 @@ class Archive:
         self._lines: dict[str, Attempt] = {}
 
     def add(self, attempt: Attempt) -> None:
-        """Keep the attempt if it is the fastest of its line."""
-        gained = speedup(attempt)
+        """Keep the attempt if it is the best of its line."""
+        gained = fitness(attempt)
         if gained is None:
             return
         best = self._lines.get(origin(attempt))
@@ -63,7 +70,7 @@ class Archive:
             self._lines[origin(attempt)] = attempt
 
     def elites(self) -> list[Attempt]:
-        """The fastest of each niche, fastest first."""
+        """The best of each niche, best first."""
         best: dict[Niche, Attempt] = {}
         for attempt in self._lines.values():
             held = best.get(niche(attempt))
@@ -72,7 +79,7 @@ class Archive:
         return sorted(best.values(), key=_known, reverse=True)
 
     def pool(self) -> list[Attempt]:
-        """Who may be a parent: the elites, then the fastest of the rest; fastest first."""
+        """Who may be a parent: the elites, then the best of the rest; best first."""
         elites = self.elites()[:POOL]
         kept = {origin(a) for a in elites}
         rest = (a for key, a in self._lines.items() if key not in kept)
@@ -89,7 +96,7 @@ class Archive:
 
 
 def _known(attempt: Attempt) -> float:
-    """Speedup of an attempt that `add` let in."""
-    gained = speedup(attempt)
+    """Fitness of an attempt that `add` let in."""
+    gained = fitness(attempt)
     assert gained is not None
     return gained

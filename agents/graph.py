@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from kernelwright.agents.archive import speedup
+from kernelwright.agents.archive import fitness, speedup
 from kernelwright.agents.budget import Stop
 from kernelwright.agents.journal import Journal, Result
 from kernelwright.agents.ports import Observer
@@ -189,21 +189,21 @@ class Search:
         if not self.settings.tune_trials:
             return []
         best = next(iter(self.journal.state.archive.elites()), None)
-        least = self.settings.tune_share * (speedup(best) or 0.0) if best else 0.0
+        least = self.settings.tune_share * (fitness(best) or 0.0) if best else 0.0
         new = [self.journal.state.by_id[key] for key in at["pending"]]
         gains = {a.candidate.id: speedup(a) for a in new if size(a.candidate.space) > 1}
         good = [(gain, key) for key, gain in gains.items() if gain is not None and gain >= least]
         return [key for _, key in sorted(good, reverse=True)]
 
     def _tune(self, attempt: Attempt) -> None:
-        start = speedup(attempt)
+        start = fitness(attempt)
         assert start is not None
         candidate, key = attempt.candidate, attempt.candidate.id
 
         def measure(choice: Choice) -> float | None:
             note = "tuned " + " ".join(f"{name}={value}" for name, value in choice.items())
             baked = candidate.baked(choice)
-            return speedup(self.journal.evaluate(baked, attempt.round, key, note, choice))
+            return fitness(self.journal.evaluate(baked, attempt.round, key, note, choice))
 
         tune(
             candidate,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from kernelwright.agents.archive import Archive, speedup
+from kernelwright.agents.archive import Archive, fitness
 from kernelwright.agents.budget import Spent
 from kernelwright.agents.events import Data, Event, Stored
 from kernelwright.agents.roles import Advice, Attempt, Spend
@@ -84,7 +84,7 @@ class RunState:
     def contenders(self) -> list[Attempt]:
         """Who may be published, best first: the champion, then all others faster than eager."""
         fast = [a for a in self.attempts if a.candidate.id not in self._fallen() and _faster(a)]
-        fast.sort(key=lambda a: speedup(a) or 0.0, reverse=True)
+        fast.sort(key=lambda a: fitness(a) or 0.0, reverse=True)
         if self.champion is None:
             return fast
         return [self.champion, *(a for a in fast if a is not self.champion)]
@@ -151,10 +151,13 @@ class RunState:
             self.champion = attempt
 
     def _is_champion(self, verdict: Verdict, against: str | None) -> bool:
-        """Faster with 95% confidence than the champion; before there is one, than eager."""
-        held = self.champion.candidate.id if self.champion else None
-        measured = verdict.speedup.get("champion" if held else "eager")
-        return verdict.accepted and against == held and measured is not None and measured.low > 1
+        """Surely faster than eager, and than the champion of the moment if there is one."""
+        if not holds(verdict):
+            return False
+        if self.champion is None:
+            return True
+        measured = verdict.speedup.get("champion")
+        return against == self.champion.candidate.id and measured is not None and measured.low > 1
 
     def _fallen(self) -> set[str]:
         """Candidates that their final confirmation did not bear out."""

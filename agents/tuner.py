@@ -17,7 +17,7 @@ from kernelwright.harness.candidate import Candidate, Space
 
 Choice = Mapping[str, int | float | str]
 Measure = Callable[[Choice], float | None]
-"""Speedup of a choice; None where it was not accepted."""
+"""Fitness of a choice (higher is better); None where it was not accepted."""
 
 REPEATS = 8
 """So many asks in a row for what was tried already mean that the sampler has converged."""
@@ -43,7 +43,7 @@ def tune(
     seed: int,
     more: Callable[[], bool],
 ) -> int:
-    """Measure up to `trials` choices other than the first, whose speedup `start` is known.
+    """Measure up to `trials` choices other than the first, whose fitness `start` is known.
 
     Ends early after `stall` trials without an improvement, when `more` says no, or when the space
     is used up. Returns the number of trials. The results are the caller's: `measure` sees each

@@ -10,10 +10,10 @@ from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.verdict import Roofline, Speedup, Verdict
 
 
-def attempt(speed, name="", *, bound="memory", track="custom", parent=None, choice=None):
+def attempt(speed, name="", *, low=None, bound="memory", track="custom", parent=None, choice=None):
     verdict = Verdict(
         "accepted", "done", track=track, roofline=bound and Roofline(bound, 0.5),
-        speedup={"eager": Speedup(speed, speed, speed, 9)},
+        speedup={"eager": Speedup(speed, low or speed, speed, 9)},
     )  # fmt: skip
     candidate = Candidate(name or f"x = {speed}")
     return Attempt(candidate, verdict, 1, parent, "", choice or {})
@@ -51,6 +51,11 @@ def test_a_line_counts_once_by_its_best():
     ]
     other = attempt(1.2, "other")
     assert archive(origin, *tuned, other).pool() == [tuned[1], other]
+
+
+def test_a_lucky_median_is_no_elite():
+    lucky, sure = attempt(8.0, low=0.4), attempt(1.5, low=1.4)
+    assert archive(lucky, sure).pool() == [sure, lucky]
 
 
 def test_a_weak_niche_is_not_crowded_out():

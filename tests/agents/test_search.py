@@ -209,6 +209,19 @@ def test_the_champion_changes_only_with_confidence(run):
     assert speed_of(outcome.champion.attempt.candidate) == 2.0
 
 
+def test_a_champion_is_surely_faster_than_eager_too(run):
+    class Odd(FakeEvaluator):
+        """Against the champion all are fast; the machine was busy when that one was timed."""
+
+        def evaluate(self, candidate, *, effort="loop", champion=None):
+            verdict = super().evaluate(candidate, effort=effort, champion=champion)
+            fast = {"champion": Speedup(5.0, 4.0, 6.0, 9)} if champion else {}
+            return replace(verdict, speedup={**verdict.speedup, **fast})
+
+    run([[kernel(1.5)], [kernel(0.7)], [kernel(1.3)]], Odd())
+    assert run.watcher.of("best") == ids([kernel(1.5), kernel(1.3)])
+
+
 def test_no_champion_among_slow_and_wrong_ones(run):
     outcome = run([[kernel(0.9)], [kernel(1.005)], [kernel(3.0, fails="integrity")]])
     assert outcome.champion is None
