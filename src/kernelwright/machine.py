@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ def examine() -> list[Check]:
     """Every check, in the order in which a reader wants them. Takes seconds: it loads torch."""
     torch = _torch()
     # The compiler's flags and the cache's place are known to code that needs torch.
-    beside_torch = [] if torch.status == "missing" else [_compiler(), _cache()]
+    beside_torch = [] if torch.status == "missing" else [_compiler(), _inductor(), _cache()]
     return [
         _python(),
         torch,
@@ -150,6 +151,26 @@ def _compiler() -> Check:
     if threads != 2 and _cores() > 1:
         return Check("compiler", "weak", f"{version} ({cxx}), but OpenMP gave {threads} thread")
     return Check("compiler", "ok", f"{version} ({cxx}), OpenMP works")
+
+
+def _inductor() -> Check:
+    """What torch.compile needs beside a compiler; without it that baseline stays unknown."""
+    header = Path(sysconfig.get_path("include"), "Python.h")
+    if not header.exists():
+        return Check(
+            "inductor",
+            "weak",
+            f"{header} is not there: no torch.compile baseline",
+            "Debian: apt-get install python3-dev",
+        )
+    if " " in sys.prefix:
+        return Check(
+            "inductor",
+            "weak",
+            f"a space in {sys.prefix}: no torch.compile baseline",
+            "torch.compile cannot link from such a path: move the installation",
+        )
+    return Check("inductor", "ok", "torch.compile finds what it needs")
 
 
 def _processor() -> Check:

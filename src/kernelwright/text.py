@@ -31,7 +31,7 @@ def speedups(verdict: Verdict) -> str:
         if value is not None:
             parts.append(f"{ratio(value)} against {against}")
         else:
-            reason = verdict.reasons.get(f"speedup.{name}", "no reason given")
+            reason = first_line(verdict.reasons.get(f"speedup.{name}", "no reason given"))
             parts.append(f"unknown against {against} ({reason})")
     return ", ".join(parts)
 
@@ -78,7 +78,8 @@ def describe(verdict: Verdict) -> Iterator[str]:
         gain = verdict.speedup.get(name)
         said = f"   the kernel is {ratio(gain)} as fast ({gain.pairs} pairs)" if gain else ""
         if time_ms is None:
-            said = f"   {verdict.reasons.get(f'speedup.{name}', 'no reason given')}"
+            reason = verdict.reasons.get(f"speedup.{name}", "no reason given")
+            said = f"   {first_line(reason)}"
         yield f"  {BASELINES.get(name, 'this kernel'):14} {milliseconds(time_ms):>11}{said}"
     if verdict.roofline:
         yield (

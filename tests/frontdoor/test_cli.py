@@ -206,3 +206,13 @@ def test_doctor_without_torch_says_what_is_missing() -> None:
     assert checks["torch"]["status"] == "missing"
     assert checks["torch"]["advice"] == "pip install torch"
     assert checks["packages"]["status"] == "ok"
+
+
+def test_doctor_says_why_there_would_be_no_baseline(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    assert main(["doctor", "--json"]) == 0
+    checks = {check["name"]: check for check in json.loads(capfd.readouterr().out)["checks"]}
+    assert checks["inductor"]["status"] == "weak"
+    assert "python3-dev" in checks["inductor"]["advice"]
