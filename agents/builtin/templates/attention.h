@@ -59,6 +59,16 @@ KW_INLINE float softmax_step(float *s, long seen, long width, float scale, const
   return rescale;
 }
 
+// out[d] = o[d] / sum
+template <bool ZeroIfEmpty, class T>
+KW_INLINE void store_row(const float *o, float sum, long value_dim, T *to, long stride) {
+  const float norm = ZeroIfEmpty && sum == 0.0f ? 0.0f : 1.0f / sum;
+  long d = 0;
+  if (stride == 1)
+    for (; d + WIDTH <= value_dim; d += WIDTH) store(to + d, load<vf>(o + d) * norm);
+  for (; d < value_dim; d++) store(to + d * stride, o[d] * norm);
+}
+
 template <int Rows, int Vecs, int HeadDim, int KeyTile, int Degree, bool Scored, bool ZeroIfEmpty,
           class T, class Score>
 static void attention(attention_sizes n, tensor4<const T> q, tensor4<const T> k, tensor4<const T> v,
@@ -120,14 +130,50 @@ static void attention(attention_sizes n, tensor4<const T> q, tensor4<const T> k,
                                           o + i * ldo + d, ldo, true);
         }
       }
-      for (long r = 0; r < rows; r++) {
-        const float norm = ZeroIfEmpty && sum[r] == 0.0f ? 0.0f : 1.0f / sum[r];
-        T *to = out.at(b, h) + (i0 + r) * out.seq;
-        long d = 0;
-        if (out.dim == 1)
-          for (; d + WIDTH <= n.value_dim; d += WIDTH) store(to + d, load<vf>(o + r * ldo + d) * norm);
-        for (; d < n.value_dim; d++) store(to + d * out.dim, o[r * ldo + d] * norm);
+      for (long r = 0; r < rows; r++)
+        store_row<ZeroIfEmpty>(o + r * ldo, sum[r], n.value_dim, out.at(b, h) + (i0 + r) * out.seq,
+                               out.dim);
+    }
+  }
+}
+
+// Few queries (decoding): the Rows queries that share a key head, (group, query) by (group, query), in
+// one go, K and V read once as they lie. Their dimension must be contiguous.
+template <int Rows, int HeadDim, int Degree, bool Scored, bool ZeroIfEmpty, class T, class Score>
+static void attention_thin(attention_sizes n, tensor4<const T> q, tensor4<const T> k,
+                           tensor4<const T> v, tensor4<T> out, float scale, long diagonal,
+                           const Score &score, int threads) {
+  if (n.batch * n.heads * n.value_dim == 0) return;
+  const long group = n.heads / n.kv_heads, lds = round_up(n.keys, WIDTH);
+  const long ldo = round_up(n.value_dim, WIDTH);
+  task_ranges tasks(n.batch * n.kv_heads, threads);
+#pragma omp parallel num_threads(tasks.threads)
+  {
+    static thread_local arena memory;
+    float *qs = memory.floats(Rows * (HeadDim + lds + ldo)), *s = qs + Rows * HeadDim;
+    float *o = s + Rows * lds, sum[Rows];
+    long task;
+    while ((task = tasks.take(omp_get_thread_num())) >= 0) {
+      const long b = task / n.kv_heads, first = task % n.kv_heads * group;
+      const matrix_view<T> keys{k.at(b, task % n.kv_heads), 1, k.seq};
+      const matrix_view<T> values{v.at(b, task % n.kv_heads), v.seq, 1};
+      for (long r = 0; r < Rows; r++)
+        for (long d = 0; d < HeadDim; d++)
+          qs[r * HeadDim + d] =
+              load<float>(q.at(b, first + r / n.queries) + r % n.queries * q.seq + d * q.dim);
+      dot_rows<Rows>(keys, keys.base, k.seq, n.keys, HeadDim, qs, HeadDim, s, lds);
+      for (long r = 0; r < Rows; r++) {
+        const long i = r % n.queries;
+        const long seen = diagonal < ALL_KEYS ? max_long(min_long(n.keys, i + diagonal + 1), 0) : n.keys;
+        float top = -__builtin_inff();
+        sum[r] = 0;
+        softmax_step<Degree, Scored>(s + r * lds, seen, n.keys, scale, score, b, first + r / n.queries, i,
+                                     0, top, sum[r]);
       }
+      sum_rows<Rows>(values, values.base, v.seq, n.value_dim, n.keys, s, lds, o, ldo);
+      for (long r = 0; r < Rows; r++)
+        store_row<ZeroIfEmpty>(o + r * ldo, sum[r], n.value_dim,
+                               out.at(b, first + r / n.queries) + r % n.queries * out.seq, out.dim);
     }
   }
 }

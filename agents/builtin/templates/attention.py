@@ -2,8 +2,8 @@
 
 The algorithm is in attention.h. Tuning names, as macros with defaults: MR and NR (register tile),
 QUERIES (rows of a block), KEYS (columns of a tile, a multiple of NR), EXP_DEGREE (3 to 6), THREADS.
-Where it wins: against hand-written attention always, because the scores never leave L1. Where it does
-not: a few queries against many keys (decoding), bound by reading K and V, which packing slows.
+Few queries (decoding) go another way, which reads K and V once, as they lie; it is parallel over
+batch and key heads only, and its names are EXP_DEGREE and THREADS.
 """
 
 from __future__ import annotations
@@ -89,34 +89,48 @@ def attention_source(
             ("q", "k", "v", "out"), (q_strides, k_strides, v_strides, out_strides), strict=True
         )
     )
-    flags = f"{str(score is not None).lower()}, {str(empty_rows == 'zero').lower()}"
-    call = (
-        f"kw::attention<MR, NR / kw::WIDTH, {head_dim}, KEYS, EXP_DEGREE, {flags}, {element}>(\n"
+    flags = f"{str(score is not None).lower()}, {str(empty_rows == 'zero').lower()}, {element}"
+    arguments = (
         f"    {{{batch}, {heads}, {kv_heads}, {q_len}, {kv_len}, {head_dim}, {value_dim}}},\n"
         f"    {views},\n"
-        f"    {scale}f, {diagonal if causal else 'kw::ALL_KEYS'},\n"
-        f"    {construct(f'{name}_score', change.parameters)}, QUERIES, THREADS);"
+        f"    {scale if isinstance(scale, str) else f'{float(scale)!r}f'}, "
+        f"{diagonal if causal else 'kw::ALL_KEYS'}, {construct(f'{name}_score', change.parameters)}"
     )
-    if isinstance(scale, str):
-        call = call.replace(f"{scale}f", scale)
-    rows = f"kw::best_rows({q_len}, kw::MOST_ROWS)" if isinstance(q_len, int) else "kw::MOST_ROWS"
+    rows = _thin_rows(heads, kv_heads, q_len, k_strides, v_strides)
+    macros: dict[str, object] = {"EXP_DEGREE": 5, "THREADS": "omp_get_max_threads()"}
+    if rows:
+        call = (
+            f"kw::attention_thin<{rows}, {head_dim}, EXP_DEGREE, {flags}>(\n{arguments}, THREADS);"
+        )
+    else:
+        best = f"kw::best_rows({q_len}, kw::MOST_ROWS)"
+        macros |= {"MR": best if isinstance(q_len, int) else "kw::MOST_ROWS"}
+        macros |= {"NR": "(2 * kw::WIDTH)", "QUERIES": 64, "KEYS": 128}
+        call = (
+            f"kw::attention<MR, NR / kw::WIDTH, {head_dim}, KEYS, EXP_DEGREE, {flags}>(\n"
+            f"{arguments}, QUERIES, THREADS);"
+        )
+    files = ("vec.h", "gemm.h", "thin.h", "attention.h")
     return "\n".join(
         [
-            "".join(map(header, ("vec.h", "gemm.h", "attention.h"))) if headers else "",
-            defaults(
-                MR=rows,
-                NR="(2 * kw::WIDTH)",
-                QUERIES=64,
-                KEYS=128,
-                EXP_DEGREE=5,
-                THREADS="omp_get_max_threads()",
-            ),
+            "".join(map(header, files)) if headers else "",
+            defaults(**macros),
             f"struct {name}_score {{\n{members}  template <class V>\n"
             f"  KW_INLINE_MEMBER V operator()(V s, long b, long h, long i, long j) const {{\n"
             f"{indented(change.body)}\n  }}\n}};\n",
             f'extern "C" void {name}({", ".join(parameters)}) {{\n{indented(call, 2)}\n}}\n',
         ]
     )
+
+
+def _thin_rows(
+    heads: Extent, kv_heads: Extent, q_len: Extent, k_strides: Strides, v_strides: Strides
+) -> int:
+    """Queries that share a key head where they are few and K and V can be read as they lie, else 0."""
+    if not (isinstance(heads, int) and isinstance(kv_heads, int) and isinstance(q_len, int)):
+        return 0
+    rows = heads // kv_heads * q_len
+    return rows if 1 <= rows <= 8 and k_strides[3] == 1 and v_strides[3] == 1 else 0
 
 
 def _element(pointer: str, strides: Strides) -> str:

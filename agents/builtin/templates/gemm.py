@@ -2,10 +2,10 @@
 
 The algorithm is in gemm.h; this module writes the operands, the epilogue and the entry point.
 Tuning names, as macros with defaults: MR (rows of the register tile), NR (its columns, a multiple of
-the vector), KC (depth of a block), MC and NC (rows and columns of a block), THREADS.
+the vector), KC (depth of a block), MC and NC (rows and columns of a block), THREADS. Up to four rows
+go through thin.h instead, which reads B as it lies; its names are NC and THREADS.
 
-On AVX-512 it runs at about twice the rate of MKL on AMD processors, where MKL stays with AVX2. Where it
-loses: fewer than about eight rows, which are bound by reading B and which packing only slows.
+On AVX-512 it runs at about twice the rate of MKL on AMD processors, where MKL stays with AVX2.
 """
 
 from __future__ import annotations
@@ -44,18 +44,25 @@ def gemm_source(
     """
     parameters = unique((a.parameter, b.parameter, *epilogue.parameters))
     finish = construct(f"{name}_epilogue", epilogue.parameters)
-    operand_a = f"{name}_a{{{a.pointer}}}"
-    packer = f"kw::packed_matrix<NR / kw::WIDTH, {name}_b>{{{{{b.pointer}}}}}"
-    form, blocks = ("gemm_rows", "MC") if epilogue.rows else ("gemm_tiles", "MC, NC")
-    call = (
-        f"kw::{form}<MR, NR / kw::WIDTH, KC>(\n"
-        f"    {{{batch}, {m}, {n}, {k}}}, {operand_a}, {packer},\n    {finish}, {blocks}, THREADS);"
-    )
+    extent = f"{{{batch}, {m}, {n}, {k}}}, {name}_a{{{a.pointer}}}"
+    files = ["vec.h", "gemm.h"]
+    if is_thin(m, b, epilogue):
+        files.append("thin.h")
+        macros = defaults(NC=64, THREADS="omp_get_max_threads()")
+        call = f"kw::gemm_thin<{m}>({extent}, {name}_b{{{b.pointer}}}, {finish}, NC, THREADS);"
+    else:
+        macros = tuning(m, n, epilogue.rows)
+        form, blocks = ("gemm_rows", "MC") if epilogue.rows else ("gemm_tiles", "MC, NC")
+        call = (
+            f"kw::{form}<MR, NR / kw::WIDTH, KC>(\n"
+            f"    {extent}, kw::packed_matrix<NR / kw::WIDTH, {name}_b>{{{{{b.pointer}}}}},\n"
+            f"    {finish}, {blocks}, THREADS);"
+        )
     signature = "float* row, long b, long i" if epilogue.rows else "V acc, long b, long i, long j"
     return "\n".join(
         [
-            header("vec.h") + header("gemm.h") if headers else "",
-            tuning(m, n, epilogue.rows),
+            "".join(map(header, files)) if headers else "",
+            macros,
             epilogue.helpers,
             operand_struct(f"{name}_a", a),
             operand_struct(f"{name}_b", b),
@@ -63,6 +70,11 @@ def gemm_source(
             f'extern "C" void {name}({", ".join(parameters)}) {{\n{indented(call, 2)}\n}}\n',
         ]
     )
+
+
+def is_thin(m: Extent, b: Operand, epilogue: Epilogue) -> bool:
+    """Whether thin.h serves it: few rows, and a B that can be read as it lies."""
+    return isinstance(m, int) and 1 <= m <= 4 and 1 in b.strides[1:] and not epilogue.rows
 
 
 def tuning(m: Extent, n: Extent, rows: bool) -> str:

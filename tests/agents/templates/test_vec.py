@@ -52,12 +52,12 @@ def library(flags: tuple[str, ...]) -> Any:
 
 @functools.cache
 def inputs() -> torch.Tensor:
-    """Every 2503rd float of all there are, the special ones, and dense stretches."""
-    bits = torch.arange(0, 2**32, 2503, dtype=torch.int64).to(torch.uint32).view(torch.float32)
+    """Every 7919th float of all there are, the special ones, and dense stretches."""
+    bits = torch.arange(0, 2**32, 7919, dtype=torch.int64).to(torch.uint32).view(torch.float32)
     special = [0.0, -0.0, float("inf"), -float("inf"), float("nan"), 1.0, -1.0, 1e-45, -1e-45]
     special += [3.4028235e38, -3.4028235e38, 1.1754944e-38, 88.72283, 88.72284, -87.33, -103.9]
     special += [0.5, 1.5, 2.5, -0.5, 8388607.5, 4194304.5, -8388609.0, 16777216.0, 0.875, -0.875]
-    dense = [torch.linspace(-110, 110, 100_000), torch.linspace(-4, 4, 100_000)]
+    dense = [torch.linspace(-110, 110, 60_000), torch.linspace(-4, 4, 60_000)]
     x = torch.cat([bits, torch.tensor(special), *dense])
     return torch.cat([x, torch.zeros(-len(x) % 64)])
 
@@ -85,7 +85,7 @@ def test_error_over_the_whole_range(name: str, flags: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("flags", TARGETS)
 def test_sine_and_cosine(flags: tuple[str, ...]) -> None:
-    x = torch.cat([inputs(), torch.linspace(-8192, 8192, 160_000)])
+    x = torch.cat([inputs(), torch.linspace(-8192, 8192, 64_000)])
     for index, reference in enumerate((torch.sin, torch.cos), start=len(FUNCTIONS)):
         want = reference(x.double())
         for kind in "vs":
