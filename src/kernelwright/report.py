@@ -60,6 +60,7 @@ def _result(found: Found | None) -> list[str]:
     if verdict.roofline:
         roofline = f"{verdict.roofline.fraction:.0%} of what {verdict.roofline.bound} allows"
         rows.insert(2, ("roofline", roofline))
+    rows += [(f.severity, text.first_line(f.message)) for f in verdict.findings]
     return [
         "## Champion",
         "",

@@ -160,6 +160,8 @@ def _conclude(job: Job, outcome: Outcome, published: Published | None, console: 
     """Tell how it ended, and give the status."""
     if published:
         console.show(f"{text.speedups(published.verdict)}")
+        for finding in published.verdict.findings:
+            console.show(f"{finding.severity}: {text.first_line(finding.message)}")
         console.show(f"{published.folder.kernel}")
     elif outcome.stop.reason not in _FAILURES:
         console.show(f"nothing better found: {outcome.stop.message}")
