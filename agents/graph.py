@@ -245,6 +245,9 @@ def run(search: Search, checkpoints: Path) -> None:
     if not (state.done and _readable(checkpoints)):
         checkpoints.unlink(missing_ok=True)
     with closing(sqlite3.connect(checkpoints, check_same_thread=False)) as database:
+        # It may fall behind the log in a power cut, which costs nothing: finished work is looked up.
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=NORMAL")
         graph = build(search, SqliteSaver(database))
         config: RunnableConfig = {
             "configurable": {"thread_id": "search"},
