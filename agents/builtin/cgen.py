@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import torch
+
 from kernelwright.agents.builtin import index
 from kernelwright.agents.builtin.expr import WEIGHTS, Buffer, Expr, children, walk
 from kernelwright.agents.builtin.index import Clamp, Div, Index, Mod, Value, Var
@@ -78,6 +80,9 @@ class KernelText:
         """Names of the tuning space that matter here."""
         self.bounds: dict[Var, tuple[str, str]] = {}
         """Loops that run over a part of their range: C++ of first and last + 1."""
+        self.inverses = True
+        """Divide a row by one number through its inverse."""
+        self.inverted: dict[str, str] = {}
         self.stashes: dict[Expr, tuple[str, list[Var]]] = {}
 
     # ---- names ----
@@ -113,6 +118,8 @@ class KernelText:
         text = self.text(node, inner, vector, home)
         name = Name(self.fresh(), vector)
         kind = (VECTOR if vector else SCALAR)[node.kind]
+        if vector and node.kind in ("i64", "f64"):
+            self.traits.add("WIDE")
         stash = self.stashes.get(node)
         if stash is not None:
             self.keep(node, name, text, kind, stash, home)
@@ -181,11 +188,23 @@ class KernelText:
                 f"{str(negative).lower()})"
             )
         self.note(node)
+        if node.op == "div" and vector and inner[0].vector and not inner[1].vector and self.inverses:
+            return f"{inner[0].text} * {self.inverse(node.args[1], inner[1], scope)}"
         args = [
             n.text if n.vector or not vector else f"kw::set<{VECTOR[a.kind]}>({_mask(n.text, a)})"
             for n, a in zip(inner, node.args, strict=True)
         ]
         return operation(node, args, vector)
+
+    def inverse(self, node: Expr, name: Name, scope: Scope) -> str:
+        """1 / node, once for all lanes and all turns of the loops inside."""
+        if name.text not in self.inverted:
+            home = next((s for s in scope.chain() if node in s.names), scope.chain()[-1])
+            text = self.fresh("inverse")
+            kind = SCALAR[node.kind]
+            home.lines.append(f"const {kind} {text} = {literal(1, node.kind)} / {name.text};")
+            self.inverted[name.text] = text
+        return f"kw::set<{VECTOR[node.kind]}>({self.inverted[name.text]})"
 
     def note(self, node: Expr) -> None:
         """Remember what of the tuning space a node brings in."""
@@ -212,9 +231,43 @@ class KernelText:
         if where.coefficient(scope.lanes) == 1:
             at = self.place(where, scope)
             return f"kw::ldb({p} + {at}, t)" if flag else f"kw::ld<{v}>({p} + {at}, t)"
+        if where.coefficient(scope.lanes) == 2 and node.kind == "f32":
+            return f"kw::ld_even<{v}>({p} + {self.place(where, scope)}, t)"
+        if buffer.dtype == torch.float32 and self._pickable(where, scope):
+            return f"kw::pick({p}, {self.index_lanes(where, scope, 'kw::I')}, t)"
         at = self.place(where, scope, lane=True)
         one = f"(int32_t)-kw::ldb1({p} + {at})" if flag else f"kw::ld1<{SCALAR[node.kind]}>({p} + {at})"
         return f"kw::gather<{v}>(t, [&](long l) {{ return {one}; }})"
+
+    def _pickable(self, i: Index, scope: Scope) -> bool:
+        """Whether all lanes of an index can be computed as a vector of int32."""
+        assert scope.lanes is not None
+        if i.bounds[1] >= 2**31 or i.bounds[0] < 0:
+            return False
+        return all(
+            isinstance(a, Var)
+            or (isinstance(a, Value))
+            or scope.lanes not in a.of.vars
+            for a, _ in i.terms
+        )
+
+    def store_pair(self, first: Store, second: Store, scope: Scope) -> bool:
+        """Write two stores to neighbouring elements as one, where they are."""
+        lane = scope.lanes
+        if (
+            lane is None
+            or first.buffer is not second.buffer
+            or first.expr.kind != "f32"
+            or first.index.coefficient(lane) != 2
+            or (second.index - first.index) != index.const(1)
+        ):
+            return False
+        a, b = self.value(first.expr, scope), self.value(second.expr, scope)
+        at = self.place(first.index, scope)
+        x, y = (self.broadcast(n, s.expr, True) for n, s in ((a, first), (b, second)))
+        p = self.pointer(first.buffer, True)
+        scope.lines.append(f"kw::st_pairs({p} + {at}, {x}, {y}, t);")
+        return True
 
     def store(self, store: Store, scope: Scope) -> None:
         """Write one element, or a vector of them."""
@@ -268,13 +321,26 @@ class KernelText:
         return self.index_lanes(i, scope, "kw::L")
 
     def index_lanes(self, i: Index, scope: Scope, kind: str) -> str:
-        assert scope.lanes is not None
-        step = i.coefficient(scope.lanes)
-        if step is None:
-            return f"kw::gather<{kind}>(kw::Full(), [&](long l) {{ return {self.place(i, scope, True)}; }})"
+        """All lanes of an index, as a vector of integers."""
+        lane = scope.lanes
+        assert lane is not None
         number = "int32_t" if kind == "kw::I" else "int64_t"
-        base = f"kw::set<{kind}>(({number})({self.place(i, scope)}))"
-        return f"{base} + kw::iota<{kind}>()" + ("" if step == 1 else f" * ({number}){step}")
+        base = Index((), i.constant)
+        parts: list[str] = []
+        for atom, coefficient in i.terms:
+            times = "" if coefficient == 1 else f" * ({number}){coefficient}"
+            if atom is lane:
+                base += index.var(lane) * coefficient
+                parts.append(f"kw::iota<{kind}>(){times}")
+            elif isinstance(atom, Value) and (name := self.value(atom.expr, scope)).vector:
+                parts.append(f"kw::to<{number}>({name.text}){times}")
+            elif not isinstance(atom, Var | Value) and lane in atom.of.vars:
+                return f"kw::gather<{kind}>(kw::Full(), [&](long l) {{ return {self.place(i, scope, True)}; }})"
+            else:
+                base += Index(((atom, coefficient),))
+        if base.terms or base.constant or not parts:
+            parts.insert(0, f"kw::set<{kind}>(({number})({self.place(base, scope)}))")
+        return " + ".join(parts)
 
     # ---- loops ----
 
@@ -372,8 +438,13 @@ class KernelText:
 
     def _finish(self, part: Part, scope: Scope) -> None:
         self.reductions([s.expr for s in part.stores], scope)
-        for store in part.stores:
-            self.store(store, scope)
+        stores = list(part.stores)
+        while stores:
+            store = stores.pop(0)
+            if stores and self.store_pair(store, stores[0], scope):
+                stores.pop(0)
+            else:
+                self.store(store, scope)
 
     def nest(
         self,
@@ -701,8 +772,8 @@ class Accumulator:
         scope.lines.append(f"{self.type} {self.name}[UNROLL];")
         scope.lines.append(f"for (int u = 0; u < UNROLL; ++u) {self.name}[u] = {self.neutral};")
         if self.places:
-            i = "kw::L" if self.vector else "int64_t"
-            start = "kw::set<kw::L>(0L)" if self.vector else "0L"
+            i = "kw::I" if self.vector else "int32_t"
+            start = "kw::set<kw::I>(0)" if self.vector else "0"
             scope.lines.append(f"{i} {self.name}_at[UNROLL];")
             scope.lines.append(f"for (int u = 0; u < UNROLL; ++u) {self.name}_at[u] = {start};")
 
@@ -720,11 +791,11 @@ class Accumulator:
         inner = self.text.kernel.loops_of(self.reduction)
         position = index.linear(inner.place, self.reduction.ranges)
         if self.vector and scope.lanes is not None and scope.lanes in position.vars:
-            where = self.text.index_lanes(position, scope, "kw::L")
+            where = self.text.index_lanes(position, scope, "kw::I")
         else:
-            where = f"(int64_t)({self.text.place(position, scope)})"
+            where = f"(int32_t)({self.text.place(position, scope)})"
             if self.vector:
-                where = f"kw::set<kw::L>({where})"
+                where = f"kw::set<kw::I>({where})"
         largest = str(self.reduction.reduces == "argmax").lower()
         m = self.text.fresh("m")
         value = self.text.fresh()
@@ -785,7 +856,7 @@ class Accumulator:
                 f"  {a}[0] = kw::where(m | (e & f), {a}[u], {a}[0]);",
                 f"  {at}[0] = kw::where(m | (e & f), {at}[u], {at}[0]);",
                 "}",
-                f"const kw::L {name} = {at}[0];",
+                f"const kw::L {name} = kw::to<int64_t>({at}[0]);",
             ]
             return
         one = f"{a}[k]" if self.lane is None else f"{a}[k / kw::W][k % kw::W]"

@@ -27,4 +27,6 @@ def compile_traced(
     plan = Planner(build(traced), choices).run()
     source = write_source(plan)
     used = {name: values for name, values in space.items() if name == "VEC" or name in source.traits}
+    if "WIDE" in source.traits and "VEC" in used:
+        used["VEC"] = tuple(sorted(used["VEC"]))  # compilers split vectors of 16 int64 badly
     return Compiled(write_file(traced, plan, source, used, note), plan, source)

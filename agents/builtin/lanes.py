@@ -143,8 +143,10 @@ def _outside(kernel: Kernel, v: Var) -> float:
         )
         total += rows * _runs(part.loops) * each
     for node, runs in _reductions(kernel):
-        loops = kernel.loops_of(node.attr[0]).loops
-        if v not in kernel.free(node):
+        reduction = node.attr[0]
+        loops = kernel.loops_of(reduction).loops
+        blocks = reduction.block is not None and v in node.attr[1][0].vars
+        if blocks or v not in kernel.free(node):
             return math.inf
         total += runs * _runs(loops) * _cost(kernel, v, [kernel.body(node)], [])
     return total

@@ -75,9 +75,15 @@ class Reduction:
     kind: Kind
     stored: Buffer | None = None
     block: int | None = None
+    replaced: Reduction | None = None
+    """The same value from the partial results of blocks, once those are in memory."""
+    combines: bool = False
+    """It combines partial results: not to be cut again."""
 
     def at(self, place: Place) -> Expr:
         """Its value at an outer index."""
+        if self.replaced is not None:
+            return self.replaced.at(place)
         if self.stored is not None:
             loaded = expr.load(self.stored, index.linear(place, self.shape))
             return expr.cast(loaded, self.kind)

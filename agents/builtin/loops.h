@@ -20,11 +20,21 @@ typedef vec<float, W> F;
 typedef vec<double, W> D;
 typedef vec<int32_t, W> I;
 typedef vec<int64_t, W> L;
+template <int bytes> struct int_of {
+  typedef int32_t type;
+};
+template <> struct int_of<8> {
+  typedef int64_t type;
+};
+// Integers that say where lanes of V come from.
+template <class V> using shuffle_of = vec<typename int_of<sizeof(elem<V>)>::type, width<V>>;
 // All W lanes are wanted, or only the first n of them.
 struct Full {
+  static constexpr bool full = true;
   static constexpr long n = W;
 };
 struct Tail {
+  static constexpr bool full = false;
   long n;
 };
 KW_INLINE double abs(double x) { return __builtin_fabs(x); }
@@ -131,6 +141,52 @@ template <class V, class X, class G> KW_INLINE V gather(X t, G g) {
   for (long l = 0; l < t.n; l++) r[l] = g(l);
   return r;
 }
+// p[i] lane by lane, for indices that are known to be inside.
+template <class X> KW_INLINE F pick(const float *p, I i, X t) {
+#if defined(__AVX512F__) && !defined(__clang__) && VEC == 16
+  if constexpr (X::full) return __builtin_ia32_gathersiv16sf(F{}, p, i, (unsigned short)-1, 4);
+#elif defined(__AVX2__) && !defined(__clang__) && VEC == 8
+  if constexpr (X::full) return __builtin_ia32_gathersiv8sf(F{}, p, i, bits<F>(I{} - 1), 4);
+#endif
+  F r{};
+  for (long l = 0; l < t.n; l++) r[l] = p[i[l]];
+  return r;
+}
+// Elements 0, 2, 4, ... from p on.
+template <class V, class T, class X> KW_INLINE V ld_even(const T *p, X t) {
+#if defined(__GNUC__) && !defined(__clang__)
+  if constexpr (X::full) {
+    const V a = load<V>(p), b = load<V>(p + W - 1);  // not beyond the last element that is wanted
+    typedef shuffle_of<V> M;
+    M from;
+    for (int l = 0; l < W; l++) from[l] = 2 * l < W ? 2 * l : 2 * l + 1;
+    return __builtin_shuffle(a, b, from);
+  }
+#endif
+  V r{};
+  for (long l = 0; l < t.n; l++) r[l] = load<elem<V>>(p + 2 * l);
+  return r;
+}
+// a and b in turns.
+template <class T, class V, class X> KW_INLINE void st_pairs(T *p, V a, V b, X t) {
+#if defined(__GNUC__) && !defined(__clang__)
+  if constexpr (X::full) {
+    typedef shuffle_of<V> M;
+    M first, second;
+    for (int l = 0; l < W; l++) {
+      first[l] = l / 2 + (l % 2) * W;
+      second[l] = W / 2 + l / 2 + (l % 2) * W;
+    }
+    store(p, (V)__builtin_shuffle(a, b, first));
+    store(p + W, (V)__builtin_shuffle(a, b, second));
+    return;
+  }
+#endif
+  for (long l = 0; l < t.n; l++) {
+    store(p + 2 * l, (elem<V>)a[l]);
+    store(p + 2 * l + 1, (elem<V>)b[l]);
+  }
+}
 template <class X, class G> KW_INLINE void each_lane(X t, G g) {
   for (long l = 0; l < t.n; l++) g(l);
 }
@@ -145,6 +201,9 @@ template <class T> KW_INLINE T checked(T i, long size, bool negative) {
 }
 template <class V, class X> KW_INLINE V checked_lanes(V i, long size, bool negative, X t) {
   V r{};
+  if constexpr (X::full) {
+    if (!any((i < 0) | (i >= (elem<V>)size))) return i;
+  }
   for (long l = 0; l < t.n; l++) r[l] = checked<elem<V>>(i[l], size, negative);
   return r;
 }
@@ -167,13 +226,27 @@ template <class V, class G> KW_INLINE elem<V> fold(V v, G g) {
   for (int l = 1; l < width<V>; l++) r = g(r, (elem<V>)v[l]);
   return r;
 }
+// Lanes moved up by `step`, `neutral` coming in.
+template <int step, class V> KW_INLINE V moved_up(V v, V neutral) {
+#if defined(__GNUC__) && !defined(__clang__)
+  typedef shuffle_of<V> M;
+  M from;
+  for (int l = 0; l < width<V>; l++) from[l] = l < step ? width<V> + l : l - step;
+  return __builtin_shuffle(v, neutral, from);
+#else
+  V r = neutral;
+  for (int l = step; l < width<V>; l++) r[l] = v[l - step];
+  return r;
+#endif
+}
 // Running totals over the lanes: lane l holds g(v[0], ..., v[l]).
 template <class V, class G> KW_INLINE V running(V v, G g, elem<V> neutral) {
-  for (int step = 1; step < width<V>; step *= 2) {
-    V shifted = set<V>(neutral);
-    for (int l = step; l < width<V>; l++) shifted[l] = v[l - step];
-    v = g(v, shifted);
-  }
+  const V n = set<V>(neutral);
+  v = g(v, moved_up<1>(v, n));
+  if constexpr (width<V> > 2) v = g(v, moved_up<2>(v, n));
+  if constexpr (width<V> > 4) v = g(v, moved_up<4>(v, n));
+  if constexpr (width<V> > 8) v = g(v, moved_up<8>(v, n));
+  if constexpr (width<V> > 16) v = g(v, moved_up<16>(v, n));
   return v;
 }
 // Largest (or smallest) so far with its place; NaN is larger and smaller than anything, the first wins.

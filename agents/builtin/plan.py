@@ -46,6 +46,8 @@ SPLIT_FROM = 16_384
 """A reduction to few numbers is cut into blocks from this many elements on."""
 FEW = 8
 """So many rows keep the threads busy."""
+COLUMN_BLOCK = 16
+"""Rows that one pass down the columns takes together: so many streams a core can prefetch."""
 BLOCKS = 64
 """Blocks that a reduction is cut into: enough for any number of threads here, few to combine."""
 
@@ -190,10 +192,9 @@ class Planner:
             again = extent(rows - free[node])
             if not free[node] <= rows or (again > 1 and size > 1):
                 return reduction, self._wants_blocks(reduction)
-        few = extent(rows) < FEW
         for node in reds:
             reduction = node.attr[0]
-            if few and self._wants_blocks(reduction):
+            if self._wants_blocks(reduction):
                 return reduction, True
             if rows != set(loops) and not self.choices.share_rows:
                 return reduction, False
@@ -220,16 +221,13 @@ class Planner:
         return None
 
     def _wants_blocks(self, reduction: Reduction) -> bool:
-        return (
-            reduction.block is None
-            and reduction.reduces not in ("argmax", "argmin")
-            and math.prod(reduction.shape) < FEW * 256
-            and math.prod(reduction.ranges) >= SPLIT_FROM
-            and (
-                math.prod(reduction.shape) < FEW
-                or self._strided(reduction)
-            )
-        )
+        no_blocks = reduction.reduces in ("argmax", "argmin")
+        if no_blocks or reduction.block is not None or reduction.combines:
+            return False
+        results, each = math.prod(reduction.shape), math.prod(reduction.ranges)
+        if results < FEW:
+            return each >= SPLIT_FROM
+        return results * each >= 8 * SPLIT_FROM and each >= 256 and self._strided(reduction)
 
     def _strided(self, reduction: Reduction) -> bool:
         """Whether it runs down columns: neighbours in memory go to different results."""
@@ -247,11 +245,11 @@ class Planner:
 
     def _realise(self, what: Reduction | Scan, blocks: bool) -> None:
         """Give a reduction or scan a place in memory."""
-        buffer = self._temporary(DTYPES[what.kind], what.shape)
-        source = what
         if blocks and isinstance(what, Reduction):
-            source = self._blocked(what)
-        lazy = Lazy(what.shape, buffer.dtype, source.at)
+            what.replaced = self._blocked(what)
+            return
+        buffer = self._temporary(DTYPES[what.kind], what.shape)
+        lazy = Lazy(what.shape, buffer.dtype, what.at)
         self._materialise([Materialise(lazy, buffer)])
         what.stored = buffer
 
@@ -262,7 +260,9 @@ class Planner:
         order = [at, *(d for d in range(len(flat.ranges)) if d != at)]
         ranges = tuple(flat.ranges[d] for d in order)
         block = max(1, math.ceil(ranges[0] / BLOCKS))
-        if len(ranges) == 1:
+        if math.prod(flat.shape) >= FEW:
+            block = max(COLUMN_BLOCK // math.prod(ranges[1:]), math.ceil(ranges[0] / 512), 1)
+        elif len(ranges) == 1:
             block = max(block, 4096)
         count = math.ceil(ranges[0] / block)
 
@@ -282,7 +282,9 @@ class Planner:
             loaded = expr.load(buffer, index.linear((*inner, *outer), buffer.shape))
             return expr.cast(loaded, flat.kind)
 
-        return Reduction(flat.reduces, flat.shape, (count,), combine, flat.kind)
+        return Reduction(
+            flat.reduces, flat.shape, (count,), combine, flat.kind, combines=True
+        )
 
     def _regions(
         self, group: Sequence[Materialise], shape: tuple[int, ...], in_rows: list[bool]

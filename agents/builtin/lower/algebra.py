@@ -246,11 +246,35 @@ def mean(x: Lazy, dims: Any, keepdim: bool = True) -> Lazy:
 
 
 def variance(x: Lazy, dims: Any, correction: float, keepdim: bool = True) -> tuple[Lazy, Lazy]:
-    """Variance and mean, in two passes over x."""
-    count = math.prod(x.shape[d] for d in dimensions(x, dims))
-    centre = mean(x, dims, True)
-    away = call("sub", x, centre, dtype=centre.dtype)
+    """Variance and mean, in two passes over x.
+
+    Both are taken about the first element of each row, so that rows of a constant have a variance
+    of exactly 0 and rows far from 0 lose nothing.
+    """
+    over = dimensions(x, dims)
+    count = math.prod(x.shape[d] for d in over)
+    first = _first(x, over)
+    moved = call("sub", x, first, dtype=x.dtype)
+    centre = mean(moved, dims, True)
+    away = call("sub", moved, centre, dtype=centre.dtype)
     squares = sum_(call("mul", away, away, dtype=centre.dtype), dims, keepdim)
     left = count - correction
     spread = call("div", squares, float(left) if left > 0 else 0.0, dtype=centre.dtype)
-    return spread, centre if keepdim else mean(x, dims, False)
+    whole = call("add", centre, first, dtype=centre.dtype)
+    if keepdim:
+        return spread, whole
+    return spread, reshape(whole, spread.shape)
+
+
+def _first(x: Lazy, over: Sequence[int]) -> Lazy:
+    """The first element of every row, 0 where that is not finite (it must not spread)."""
+    shape = tuple(1 if d in over else e for d, e in enumerate(x.shape))
+    corner = reindex(
+        x, shape, lambda p: tuple(ZERO if d in over else i for d, i in enumerate(p))
+    )
+
+    def finite(v: Expr) -> Expr:
+        usable = expr.op("lt", expr.op("abs", v), expr.number(math.inf, v.kind))
+        return expr.op("where", usable, v, expr.number(0, v.kind))
+
+    return pointwise(finite, corner, dtype=x.dtype)
