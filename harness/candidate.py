@@ -13,10 +13,15 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+_NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""What `ast.parse` raises for hostile text, null bytes and deep nesting included."""
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$")
+"""Lines as Python's tokenizer has them; str.splitlines also splits at form feeds and the like."""
 Space = Mapping[str, tuple[int | float | str, ...]]
 
 
@@ -37,7 +42,7 @@ class Candidate:
         """Hash of the source without comments and layout of the Python part: near-copies collide."""
         try:
             text = ast.dump(ast.parse(self.source))
-        except SyntaxError:
+        except _NOT_PYTHON:
             text = self.source
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -67,7 +72,7 @@ class Candidate:
                 )
         values = {name: choice.get(name, space[0]) for name, space in self.space.items()}
         text = ", ".join(f"{name}=[{value!r}]" for name, value in values.items())
-        lines = self.source.splitlines(keepends=True)
+        lines = _LINE.findall(self.source)
         assert call.end_lineno is not None and call.end_col_offset is not None
         head = "".join(lines[: call.lineno - 1]) + _cut(lines[call.lineno - 1], 0, call.col_offset)
         tail = _cut(lines[call.end_lineno - 1], call.end_col_offset, None) + "".join(
@@ -85,7 +90,7 @@ def _tuned_call(source: str) -> ast.Call | None:
     """The module-level `tuned(NAME=[...], ...)` call of a candidate, if it has one."""
     try:
         tree = ast.parse(source)
-    except SyntaxError:
+    except _NOT_PYTHON:
         return None
     for node in tree.body:
         value = getattr(node, "value", None)

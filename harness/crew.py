@@ -81,7 +81,7 @@ class Crew(contextlib.ExitStack):
                 self._warm(worker, _COMPILE_SECONDS)
                 self._compiled = worker
             except Fault as error:
-                self.compile_reason = f"torch.compile failed: {error.message[:300]}"
+                self.compile_reason = f"torch.compile failed: {telling_line(error.message)}"
         return self._compiled
 
     def _warm(self, worker: Worker, timeout: float | None = None) -> None:
@@ -111,3 +111,10 @@ class Crew(contextlib.ExitStack):
 
     def _state(self) -> tuple[tuple[str, torch.Tensor], ...]:
         return tuple(self._oracle.state.items())
+
+
+def telling_line(message: str) -> str:
+    """The line of a long compiler message that says most: its first error, else its first line."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    errors = [line for line in lines if " error" in line.lower() or line.startswith("ld:")]
+    return (errors or lines or ["no message"])[0][:300]
