@@ -38,8 +38,10 @@ KW_INLINE float softmax_step(float *s, long seen, long width, float scale, const
     peak = max_fast(x, peak);
   }
   if (full < end) {
-    for (long j = full; j < seen; j++)
+    for (long j = full; j < seen; j++) {
+      KW_TAIL;
       if constexpr (Scored) s[j] = score(s[j] * scale, b, h, i, j0 + j);
+    }
     for (long j = seen; j < end; j++) s[j] = Scored || scale > 0 ? low : -low;
     peak = max_fast(Scored ? load<vf>(s + full) : load<vf>(s + full) * scale, peak);
   }
@@ -66,7 +68,10 @@ KW_INLINE void store_row(const float *o, float sum, long value_dim, T *to, long 
   long d = 0;
   if (stride == 1)
     for (; d + WIDTH <= value_dim; d += WIDTH) store(to + d, load<vf>(o + d) * norm);
-  for (; d < value_dim; d++) store(to + d * stride, o[d] * norm);
+  for (; d < value_dim; d++) {
+    KW_TAIL;
+    store(to + d * stride, o[d] * norm);
+  }
 }
 
 template <int Rows, int Vecs, int HeadDim, int KeyTile, int Degree, bool Scored, bool ZeroIfEmpty,

@@ -46,7 +46,10 @@ template <int W, class T> KW_INLINE void copy_run(const T *row, long q, long end
   for (; q + W <= end; q += W) store(dst + q, load<vec<float, W>>(row + q));
   if constexpr (W > 4) copy_run<W / 2>(row, q, end, dst);
   else
-    for (; q < end; q++) dst[q] = load<float>(row + q);
+    for (; q < end; q++) {
+      KW_TAIL;
+      dst[q] = load<float>(row + q);
+    }
 }
 // even[q] = row[2 q], odd[q] = row[2 q + 1]
 template <int W, class T>
@@ -59,6 +62,7 @@ KW_INLINE void split_run(const T *row, long q, long end, float *even, float *odd
   if constexpr (W > 4) split_run<W / 2>(row, q, end, even, odd);
   else
     for (; q < end; q++) {
+      KW_TAIL;
       even[q] = load<float>(row + 2 * q);
       odd[q] = load<float>(row + 2 * q + 1);
     }
@@ -84,9 +88,11 @@ KW_INLINE void copy_phases(const T *row, long width, long pad, long step, long p
     zero_run(to, begin);
     if (step == 1) copy_run<WIDTH>(row + first, begin, end, to);
     else  // where two phases have an element, both are copied together below
-      for (long q = begin; q < end; q++)
+      for (long q = begin; q < end; q++) {
+        KW_TAIL;
         if (!pairs || q < both || q >= until) to[q] = load<float>(row + q * step + first);
         else q = until - 1;
+      }
     zero_run(to + end, pitch - end);
   }
   if (pairs && both < until) split_run<WIDTH>(row - pad, both, until, dst, dst + plane);

@@ -146,7 +146,10 @@ static void copy_rows(const Operand &op, const typename Operand::type *src, long
     float *to = dst + r * ld;
     long c = 0;
     for (; c + WIDTH <= cols; c += WIDTH) store(to + c, op.map(load<vf>(from + c)));
-    for (; c < cols; c++) to[c] = op.map(load<float>(from + c));
+    for (; c < cols; c++) {
+      KW_TAIL;
+      to[c] = op.map(load<float>(from + c));
+    }
   }
 }
 // dst[c * ld + r] = map(src[r * stride + c]) for r < rows, c < cols: reads along c, writes along r.
@@ -166,17 +169,25 @@ static void copy_transposed(const Operand &op, const typename Operand::type *src
       for (int l = 0; l < WIDTH; l++) store(dst + (c + l) * ld + r, v[l]);
     }
     for (; c < cols; c++)
-      for (int l = 0; l < WIDTH; l++) dst[c * ld + r + l] = op.map(load<float>(from + l * stride + c));
+      for (int l = 0; l < WIDTH; l++) {
+        KW_TAIL;
+        dst[c * ld + r + l] = op.map(load<float>(from + l * stride + c));
+      }
   }
   for (; r < rows; r++)
-    for (long c = 0; c < cols; c++) dst[c * ld + r] = op.map(load<float>(src + r * stride + c));
+    for (long c = 0; c < cols; c++) {
+      KW_TAIL;
+      dst[c * ld + r] = op.map(load<float>(src + r * stride + c));
+    }
 }
 template <class Operand>
 static void copy_strided(const Operand &op, const typename Operand::type *src, long rows, long cols,
                          float *dst, long row_step, long col_step) {
   for (long r = 0; r < rows; r++)
-    for (long c = 0; c < cols; c++)
+    for (long c = 0; c < cols; c++) {
+      KW_TAIL;
       dst[r * row_step + c * col_step] = op.map(load<float>(src + r * op.row + c * op.col));
+    }
 }
 
 // Strip of A: dst[r][p], rows beyond the matrix are zero.
@@ -261,7 +272,10 @@ KW_INLINE void finish_block(const Epilogue &epilogue, const float *c, long ldc, 
   for (long r = 0; r < rows; r++) {
     long j = 0;
     for (; j + WIDTH <= cols; j += WIDTH) epilogue(load<vf>(c + r * ldc + j), b, i0 + r, j0 + j);
-    for (; j < cols; j++) epilogue(c[r * ldc + j], b, i0 + r, j0 + j);
+    for (; j < cols; j++) {
+      KW_TAIL;
+      epilogue(c[r * ldc + j], b, i0 + r, j0 + j);
+    }
   }
 }
 

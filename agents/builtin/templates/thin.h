@@ -36,7 +36,10 @@ static void dot_rows(const B &op, const typename B::type *b, long stride, long c
 #pragma GCC unroll 4
       for (int l = 0; l < Cols; l++) {
         float total = hsum(sum[r][l]);
-        for (long q = p; q < k; q++) total += a[r * lda + q] * op.map(load<float>(from[l] + q));
+        for (long q = p; q < k; q++) {
+          KW_TAIL;
+          total += a[r * lda + q] * op.map(load<float>(from[l] + q));
+        }
         if (j + l < cols) c[r * ldc + j + l] = total;
       }
   }
@@ -78,7 +81,10 @@ static void sum_rows(const B &op, const typename B::type *b, long stride, long c
   for (; j < cols; j++)
     for (int r = 0; r < Rows; r++) {
       float total = 0;
-      for (long p = 0; p < k; p++) total += a[r * lda + p] * op.map(load<float>(b + p * stride + j));
+      for (long p = 0; p < k; p++) {
+        KW_TAIL;
+        total += a[r * lda + p] * op.map(load<float>(b + p * stride + j));
+      }
       c[r * ldc + j] = total;
     }
 }

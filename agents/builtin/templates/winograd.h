@@ -96,6 +96,7 @@ static void plain_rows(const conv_shape &s, const T *x, const T *w, long y0, lon
           // Padding is multiplied too: a weight of Inf makes NaN of it.
           const float in = inside ? load<float>(x + (c * s.height + v) * s.width + h) : 0.0f;
           sum += in * load<float>(w + c * 9 + p);
+          KW_TAIL;
         }
       *dense++ = sum;
     }
@@ -135,7 +136,10 @@ static void winograd(long batch, const T *x, const T *weight, const Epilogue &ep
         long c = 0;
         for (; c + WIDTH <= count; c += WIDTH)
           transform_weight<vf>(w + c * 9, 9, to + (o - o0) * Kc + c, Rows * Kc);
-        for (; c < count; c++) transform_weight<float>(w + c * 9, 9, to + (o - o0) * Kc + c, Rows * Kc);
+        for (; c < count; c++) {
+          KW_TAIL;
+          transform_weight<float>(w + c * 9, 9, to + (o - o0) * Kc + c, Rows * Kc);
+        }
       }
       plain = plain || !all_finite(to, strip_size);
     }
