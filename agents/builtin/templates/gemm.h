@@ -9,6 +9,8 @@
 // `map(V)` (applied to every element read). A packer of B gives `pack(b, k0, kc, j0, nc, dst)`.
 #ifndef KW_GEMM_H
 #define KW_GEMM_H
+// GCC follows an impossible size through inlined loops and warns of it.
+#pragma GCC diagnostic ignored "-Waggressive-loop-optimizations"
 #include <omp.h>
 #include <stdlib.h>
 
