@@ -34,6 +34,8 @@ PARALLEL_FROM = 60_000
 """Work (vector multiplications, by element) from which a second thread pays."""
 BLOCK = 4096
 """Elements of a flat loop that one task takes."""
+STASH_FROM = 8
+"""Cost, in vector multiplications, from which a value is kept rather than computed again."""
 STASH_BYTES = 128 * 1024
 """Largest row that is kept on a thread's stack."""
 
@@ -83,6 +85,7 @@ class KernelText:
         self.inverses = True
         """Divide a row by one number through its inverse."""
         self.inverted: dict[str, str] = {}
+        self.stashed: set[Expr] = set()
         self.stashes: dict[Expr, tuple[str, list[Var]]] = {}
 
     # ---- names ----
@@ -385,6 +388,14 @@ class KernelText:
             text += ["{ const long p = 0; (void)p;", *_indented([*body, *scope.lines]), "}"]
         return "\n".join(_indented(text))
 
+    def write_row(self) -> str:
+        """The body for row number `p` alone, for a caller that has the loop over rows."""
+        scope = Scope(Scope(None, frozenset()), frozenset(self.kernel.prefix))
+        body = self._decode(self.kernel.prefix, None, 0, scope)
+        self.block(scope, self.kernel.parts)
+        assert scope.parent is not None
+        return "\n".join(_indented([*scope.parent.lines, *body, *scope.lines]))
+
     def _has_scan(self) -> bool:
         return any(n.op == "scan" for n in self.kernel.everything(self.kernel.roots))
 
@@ -427,8 +438,8 @@ class KernelText:
 
     def block(self, scope: Scope, parts: Sequence[Part]) -> None:
         """Reductions of this scope, then every part."""
-        self.reductions([s.expr for p in parts for s in p.stores], scope)
         self._plan_stash(scope, parts)
+        self.reductions([s.expr for p in parts for s in p.stores], scope)
         for part in parts:
             lane = None
             if scope.lanes is None:
@@ -703,13 +714,89 @@ class KernelText:
     # ---- stash ----
 
     def _plan_stash(self, scope: Scope, parts: Sequence[Part]) -> None:
-        """Filled in by `stash.py`."""
+        """Let reductions of a row share the loops of the part that uses them, and choose what of
+        their work is kept for it."""
+        if len(parts) != 1 or not parts[0].loops or self._has_scan():
+            return
+        loops = parts[0].loops
+        roots = [store.expr for store in parts[0].stores]
+        nodes = self._row_reductions(roots, scope)
+        for node in nodes:
+            own = self.kernel.loops_of(node.attr[0]).loops
+            if [v.extent for v in own] == [v.extent for v in loops]:
+                self._unify(own, loops)
+        bodies = [
+            self.kernel.body(node)
+            for node in self._row_reductions(roots, scope)
+            if self.kernel.loops_of(node.attr[0]).loops == loops
+        ]
+        lane = self.lanes.prefix or self.order(loops, self.lanes.parts[0])[-1]
+        if not bodies or (self.lanes.prefix is None and lane is not loops[-1]):
+            return
+        again = set(walk(roots))
+        shared = [n for n in walk(bodies) if n in again and n.args and n.kind == "f32"]
+        size = math.prod(v.extent for v in loops) * (16 if self.lanes.prefix else 1)
+        inside: set[Expr] = set()
+        chosen: list[Expr] = []
+        for node in reversed(shared):
+            below = walk([node])
+            cost = sum(WEIGHTS.get(n.op, 1) for n in below if n.vars & set(loops))
+            if node not in inside and cost >= STASH_FROM and node.vars & {*loops[-1:], lane}:
+                chosen.append(node)
+                inside.update(below)
+        if not chosen or 4 * size * len(chosen) > STASH_BYTES:
+            return
+        self.traits.add("STASH")
+        for node in chosen:
+            name = self.fresh("row")
+            lanes = " * kw::W" if self.lanes.prefix else ""
+            extent = math.prod(v.extent for v in loops)
+            scope.lines += [
+                "#if STASH",
+                f"alignas(64) float {name}[{extent}{lanes}];",
+                "#endif",
+            ]
+            self.stashes[node] = (name, loops)
+
+    def _row_reductions(self, roots: Sequence[Expr], scope: Scope) -> list[Expr]:
+        """Reductions that run once for all of a scope."""
+        return [
+            n
+            for n in self.kernel.everything(roots)
+            if n.op == "red" and n.attr[0].block is None and self.kernel.free(n) <= scope.bound
+        ]
 
     def keep(
         self, node: Expr, name: Name, text: str, kind: str, stash: tuple[str, list[Var]], home: Scope
     ) -> None:
         """Write a value that is kept for a later pass, or read it back there."""
-        home.lines.append(f"const {kind} {name.text} = {text};")
+        array, loops = stash
+        compute = f"const {kind} {name.text} = {text};"
+        place = tuple(index.var(v) for v in loops)
+        if not name.vector or not set(loops) & home.bound or not node.vars & home.bound:
+            home.lines.append(compute)
+            return
+        at = self.place(index.linear(place, tuple(v.extent for v in loops)), home)
+        if self.lanes.prefix is not None:
+            at, end = f"{at} * kw::W", "kw::Full()"
+        else:
+            end = "t"
+        if node not in self.stashed:
+            self.stashed.add(node)
+            home.lines += [
+                compute,
+                "#if STASH",
+                f"kw::st({array} + {at}, {name.text}, {end});",
+                "#endif",
+            ]
+            return
+        home.lines += [
+            "#if STASH",
+            f"const {kind} {name.text} = kw::ld<{kind}>({array} + {at}, {end});",
+            "#else",
+            compute,
+            "#endif",
+        ]
 
 
 class Accumulator:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -62,6 +63,10 @@ class Choices:
     """Compute reductions in the kernel that uses them, where rows allow it."""
     one_pass_variance: bool = False
     """Take mean and variance from one pass, about the row's first element."""
+    attention: bool = False
+    """Attention in one pass in place of library calls."""
+    products: bool = False
+    """Own products and convolutions with what follows fused, in place of library calls."""
 
 
 @dataclass
@@ -69,7 +74,8 @@ class Plan:
     """Kernels and library calls in order, and the tensors that exist between them."""
 
     built: Built
-    stages: list[Stage] = field(default_factory=list)
+    stages: list[Any] = field(default_factory=list)
+    """`Kernel`, `LibraryCall` or `TemplateCall`."""
     temporaries: list[Buffer] = field(default_factory=list)
 
 

@@ -7,11 +7,17 @@ from dataclasses import dataclass
 
 from kernelwright.agents.builtin.cgen import KernelText
 from kernelwright.agents.builtin.expr import Buffer
+from kernelwright.agents.builtin.fuse import LOOPS, TemplateCall
 from kernelwright.agents.builtin.kernel import Kernel
 from kernelwright.agents.builtin.lazy import LibraryCall
 from kernelwright.agents.builtin.optext import ELEMENT
 from kernelwright.agents.builtin.plan import Plan
 from kernelwright.agents.builtin.templates import header
+
+
+BLOCKING = frozenset({"KC", "NC", "MC", "MR", "NR", "KEYS", "QUERIES"})
+"""Names that mean something for one template only."""
+KEPT = ("THREADS", "EXP_DEGREE")
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,8 @@ def write_source(plan: Plan) -> Source:
     calls: list[Run | LibraryCall] = []
     traits: set[str] = set()
     open_run: list[KernelText] = []
-    kernels = 0
+    headers: list[str] = []
+    kernels = templates = 0
 
     def close() -> None:
         if open_run:
@@ -52,6 +59,16 @@ def write_source(plan: Plan) -> Source:
             close()
             calls.append(stage)
             continue
+        if isinstance(stage, TemplateCall):
+            close()
+            for name in stage.headers:
+                if name not in headers:
+                    headers.append(name)
+            functions.append(stage.text + _undefined(stage.text))
+            calls.append(Run(stage.name, tuple(b for b, _ in stage.buffers), False))
+            traits |= stage.traits
+            templates += 1
+            continue
         text = KernelText(stage)
         body = text.write()
         traits |= text.traits
@@ -59,8 +76,20 @@ def write_source(plan: Plan) -> Source:
         open_run.append(text)
         kernels += 1
     close()
-    parts = [vector_header(), loops_header(), *functions]
-    return Source("\n".join(parts), tuple(calls), frozenset(traits), kernels)
+    if templates > 1:
+        traits -= BLOCKING
+    own = [loops_header()] if kernels or LOOPS in traits else []
+    parts = [vector_header(), *own, *(bare(header(h)) for h in headers), *functions]
+    return Source("\n".join(parts), tuple(calls), frozenset(traits - {LOOPS}), kernels)
+
+
+def _undefined(text: str) -> str:
+    """Forget the defaults of a template, which hold for its sizes alone.
+
+    Names that the tuner sets stay: they come from the command line, and this text comes after.
+    """
+    names = re.findall(r"^#ifndef (\w+)$", text, re.M)
+    return "\n".join(f"#undef {n}" for n in names if n not in KEPT) + "\n"
 
 
 def _parameters(text: KernelText) -> str:

@@ -24,13 +24,22 @@ class Strategy:
     exp_degrees: tuple[int, ...] = (5, 6, 4)
 
 
-BASE = Choices()
+BASE = Choices(attention=True, products=True)
 STRATEGIES: tuple[Strategy, ...] = (
-    Strategy("fused-rows", "reductions run in the row that uses them", BASE),
+    Strategy("fused", "rows and products with all that follows them in one kernel", BASE),
+    Strategy(
+        "library",
+        "products and convolutions by the library, what follows them fused",
+        replace(BASE, attention=False, products=False),
+    ),
+    Strategy(
+        "library-products",
+        "products by the library, attention in one pass",
+        replace(BASE, products=False),
+    ),
     Strategy(
         "one-pass-variance", "mean and variance in one pass", replace(BASE, one_pass_variance=True)
     ),
-    Strategy("recompute", "no intermediate rows are kept", replace(BASE, stash=False)),
     Strategy(
         "separate-reductions", "reductions in kernels of their own", replace(BASE, share_rows=False)
     ),
@@ -65,6 +74,10 @@ def space(strategy: Strategy, device: DeviceFacts) -> dict[str, tuple[int, ...]]
         "THREADS": threads,
         "EXP_DEGREE": strategy.exp_degrees,
         "STASH": (1, 0),
+        "KC": (256, 512, 128),
+        "NC": (256, 512, 128),
+        "KEYS": (128, 64, 256),
+        "QUERIES": (64, 32, 128),
     }
 
 
