@@ -67,7 +67,7 @@ class Kernel:
         return (
             "import torch\nfrom torch.utils.cpp_extension import load_inline\n"
             f'lib = load_inline("k{uuid.uuid4().hex[:12]}", [r"""{source}"""], functions=["run"],'
-            f" extra_cflags={list(FLAGS[:-2])!r}, extra_ldflags=['-fopenmp'])\n"
+            f" extra_cflags={list(FLAGS[1:-2])!r}, extra_ldflags=['-fopenmp'])\n"
             f"run = lib.run\n{self.model}"
         )
 
@@ -126,7 +126,7 @@ extern "C" void bias_gelu(const float* x, const float* b, float* y, int64_t rows
     for (int64_t c = 0; c < cols; c++) {
       float v = x[r * cols + c] + b[c];
       float u = 0.7978845608028654f * (v + 0.044715f * v * v * v);
-      y[r * cols + c] = 0.5f * v * (1 + std::tanh(u));
+      y[r * cols + c] = v / (1 + std::exp(-2 * u));  // (1 + tanh u) / 2 = 1 / (1 + exp(-2 u))
     }
 }
 """,
@@ -195,14 +195,14 @@ extern "C" void layer_norm(const float* x, const float* w, const float* b, float
 #pragma omp parallel for schedule(static)
   for (int64_t r = 0; r < rows; r++) {
     const float* in = x + r * cols;
-    float mean = 0, square = 0;
+    double mean = 0, square = 0;
 #pragma omp simd reduction(+ : mean)
     for (int64_t c = 0; c < cols; c++) mean += in[c];
     mean /= cols;
 #pragma omp simd reduction(+ : square)
     for (int64_t c = 0; c < cols; c++) square += (in[c] - mean) * (in[c] - mean);
-    float scale = 1 / std::sqrt(square / cols + eps);
-    for (int64_t c = 0; c < cols; c++) y[r * cols + c] = (in[c] - mean) * scale * w[c] + b[c];
+    float middle = mean, scale = 1 / std::sqrt(square / cols + eps);
+    for (int64_t c = 0; c < cols; c++) y[r * cols + c] = (in[c] - middle) * scale * w[c] + b[c];
   }
 }
 """,
