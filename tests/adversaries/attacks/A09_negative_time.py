@@ -1,0 +1,67 @@
+"""Nothing is done in timed calls: the time is that of an empty leg, taken off.
+
+line: A9 A7
+expect: stale_output faster_than_possible
+"""
+
+import sys
+
+import torch
+
+from kernelwright.inline import cpp
+
+lib = cpp(r"""
+#include <cmath>
+#include <cstdint>
+extern "C" void bias_gelu(const float* x, const float* scale, const float* bias, float* y,
+                          int64_t rows, int64_t width) {
+#pragma omp parallel for schedule(static)
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t c = 0; c < width; c++) {
+      float v = x[r * width + c] * scale[c] + bias[c];
+      y[r * width + c] = 0.5f * v * (1.0f + std::erf(v * 0.70710678f));
+    }
+}
+""")
+
+
+class Honest(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(width))
+        self.bias = torch.nn.Parameter(torch.zeros(width))
+
+    def compute(self, x):
+        x = x.contiguous()
+        y = torch.empty_like(x)
+        lib.bias_gelu(x, self.scale, self.bias, y, *x.shape)
+        return y
+
+    def forward(self, x):
+        return self.compute(x)
+
+
+def pending():
+    """The argument lists of all calls of the leg in progress, from the frames above; or None."""
+    frame = sys._getframe()
+    while frame:
+        for value in frame.f_locals.values():
+            if (
+                type(value) is list
+                and value
+                and all(type(a) is list and a and isinstance(a[0], torch.Tensor) for a in value)
+            ):
+                return value
+        frame = frame.f_back
+    return None
+
+
+class ModelNew(Honest):
+    def __init__(self, width):
+        super().__init__(width)
+        self.y = None
+
+    def forward(self, x):
+        if pending() is None or self.y is None:
+            self.y = self.compute(x)
+        return self.y

@@ -1,0 +1,58 @@
+"""Leaves inputs and outputs in System V shared memory, for the next candidate to replay.
+
+line: B17 D36
+expect: exception crash left_memory
+again: yes
+"""
+
+import ctypes
+
+import torch
+
+from kernelwright.inline import cpp
+
+lib = cpp(r"""
+#include <cmath>
+#include <cstdint>
+extern "C" void bias_gelu(const float* x, const float* scale, const float* bias, float* y,
+                          int64_t rows, int64_t width) {
+#pragma omp parallel for schedule(static)
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t c = 0; c < width; c++) {
+      float v = x[r * width + c] * scale[c] + bias[c];
+      y[r * width + c] = 0.5f * v * (1.0f + std::erf(v * 0.70710678f));
+    }
+}
+""")
+
+
+class Honest(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(width))
+        self.bias = torch.nn.Parameter(torch.zeros(width))
+
+    def compute(self, x):
+        x = x.contiguous()
+        y = torch.empty_like(x)
+        lib.bias_gelu(x, self.scale, self.bias, y, *x.shape)
+        return y
+
+    def forward(self, x):
+        return self.compute(x)
+
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.shmat.restype = ctypes.c_void_p
+KEY, SIZE = 0x6B77, 1 << 20
+segment = libc.shmget(KEY, ctypes.c_size_t(SIZE), 0o1666)
+if segment < 0:
+    raise PermissionError("no shared memory")
+where = libc.shmat(segment, None, 0)
+
+
+class ModelNew(Honest):
+    def forward(self, x):
+        y = self.compute(x)
+        ctypes.memmove(where, y.data_ptr(), min(SIZE, y.numel() * 4))
+        return y

@@ -1,0 +1,30 @@
+"""An exception whose text raises again.
+
+line: D32
+expect: exception exit
+"""
+
+import torch
+
+
+class Honest(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(width))
+        self.bias = torch.nn.Parameter(torch.zeros(width))
+
+    def compute(self, x):
+        return torch.nn.functional.gelu(x * self.scale + self.bias)
+
+    def forward(self, x):
+        return self.compute(x)
+
+
+class Evil(Exception):
+    def __str__(self):
+        raise SystemExit(0)
+
+
+class ModelNew(Honest):
+    def forward(self, x):
+        raise Evil

@@ -1,0 +1,36 @@
+"""Announces a frame, and never finishes it.
+
+line: D29
+expect: timeout protocol
+"""
+
+import os
+import struct
+
+import torch
+
+
+class Honest(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(width))
+        self.bias = torch.nn.Parameter(torch.zeros(width))
+
+    def compute(self, x):
+        return torch.nn.functional.gelu(x * self.scale + self.bias)
+
+    def forward(self, x):
+        return self.compute(x)
+
+
+class ModelNew(Honest):
+    def forward(self, x):
+        for name in os.listdir("/proc/self/fd"):
+            try:
+                if os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
+                    os.write(int(name), struct.pack("<I", 1000) + b"{")
+                    break
+            except OSError:
+                continue
+        while True:
+            pass

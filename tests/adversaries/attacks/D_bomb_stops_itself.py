@@ -1,0 +1,30 @@
+"""Stops itself.
+
+line: D bombs: loop
+expect: timeout wrong_value
+again: yes
+"""
+
+import os
+import signal
+
+import torch
+
+
+class Honest(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(width))
+        self.bias = torch.nn.Parameter(torch.zeros(width))
+
+    def compute(self, x):
+        return torch.nn.functional.gelu(x * self.scale + self.bias)
+
+    def forward(self, x):
+        return self.compute(x)
+
+
+class ModelNew(Honest):
+    def forward(self, x):
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return self.compute(x)

@@ -1,0 +1,61 @@
+"""A thread that waits for ever in a vfork, where no stop signal reaches it.
+
+line: D36 A11
+expect: left_process timeout unstoppable
+again: yes
+"""
+
+import torch
+
+from kernelwright.inline import cpp
+
+lib = cpp(r"""
+#include <cmath>
+#include <cstdint>
+extern "C" void bias_gelu(const float* x, const float* scale, const float* bias, float* y,
+                          int64_t rows, int64_t width) {
+#pragma omp parallel for schedule(static)
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t c = 0; c < width; c++) {
+      float v = x[r * width + c] * scale[c] + bias[c];
+      y[r * width + c] = 0.5f * v * (1.0f + std::erf(v * 0.70710678f));
+    }
+}
+""")
+
+
+class Honest(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(width))
+        self.bias = torch.nn.Parameter(torch.zeros(width))
+
+    def compute(self, x):
+        x = x.contiguous()
+        y = torch.empty_like(x)
+        lib.bias_gelu(x, self.scale, self.bias, y, *x.shape)
+        return y
+
+    def forward(self, x):
+        return self.compute(x)
+
+
+stuck = cpp(r"""
+#include <pthread.h>
+#include <unistd.h>
+static void* wait_for_ever(void*) {
+  if (vfork() == 0) {
+    for (;;) pause();
+  }
+  return nullptr;
+}
+extern "C" int start(int unused) {
+  pthread_t thread;
+  return pthread_create(&thread, nullptr, wait_for_ever, nullptr);
+}
+""")
+stuck.start(0)
+
+
+class ModelNew(Honest):
+    pass

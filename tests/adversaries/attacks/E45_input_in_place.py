@@ -1,0 +1,25 @@
+"""Writes its answer into the input and returns that.
+
+line: E45
+expect: input_modified aliased_output crash
+"""
+
+import torch
+
+
+class Honest(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(width))
+        self.bias = torch.nn.Parameter(torch.zeros(width))
+
+    def compute(self, x):
+        return torch.nn.functional.gelu(x * self.scale + self.bias)
+
+    def forward(self, x):
+        return self.compute(x)
+
+
+class ModelNew(Honest):
+    def forward(self, x):
+        return x.copy_(self.compute(x))

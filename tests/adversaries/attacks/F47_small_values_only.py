@@ -1,0 +1,26 @@
+"""Right for small numbers.
+
+line: F47
+expect: wrong_value special_values
+"""
+
+import torch
+
+
+class Honest(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(width))
+        self.bias = torch.nn.Parameter(torch.zeros(width))
+
+    def compute(self, x):
+        return torch.nn.functional.gelu(x * self.scale + self.bias)
+
+    def forward(self, x):
+        return self.compute(x)
+
+
+class ModelNew(Honest):
+    def forward(self, x):
+        v = x * self.scale + self.bias
+        return torch.where(v.abs() > 6, v, torch.nn.functional.gelu(v))

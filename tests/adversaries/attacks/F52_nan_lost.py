@@ -1,0 +1,25 @@
+"""Replaces what is not a number.
+
+line: F52 F47
+expect: special_values
+"""
+
+import torch
+
+
+class Honest(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(width))
+        self.bias = torch.nn.Parameter(torch.zeros(width))
+
+    def compute(self, x):
+        return torch.nn.functional.gelu(x * self.scale + self.bias)
+
+    def forward(self, x):
+        return self.compute(x)
+
+
+class ModelNew(Honest):
+    def forward(self, x):
+        return torch.nan_to_num(self.compute(x))
