@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from open_holes import OPEN
 
 HERE = Path(__file__).parent

@@ -5,7 +5,6 @@ expect: exception crash
 again: yes
 """
 
-
 import torch
 
 
