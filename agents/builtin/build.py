@@ -35,9 +35,9 @@ class Built:
     """The ATen operators of the graph, in order."""
 
 
-def build(traced: Traced) -> Built:
+def build(traced: Traced, one_pass_variance: bool = False) -> Built:
     """Lower every node. Raises NoIdea with the operator that nobody here knows."""
-    program = Program()
+    program = Program(one_pass_variance)
     env: dict[str, Any] = {}
     sources: list[tuple[Given, Buffer]] = []
     roles = {g.node: g for g in traced.given}

@@ -84,9 +84,7 @@ def _traced(task: Task) -> Traced:
 
 def _candidate(traced: Traced, strategy: Strategy, device: DeviceFacts) -> Candidate:
     note = f"Built-in model, strategy {strategy.name}: {strategy.says}."
-    return Candidate(
-        compile_traced(traced, strategy.choices, space(strategy, device), note).text
-    )
+    return Candidate(compile_traced(traced, strategy.choices, space(strategy, device), note).text)
 
 
 def _body(candidate: Candidate) -> str:

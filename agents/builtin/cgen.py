@@ -34,6 +34,8 @@ PARALLEL_FROM = 60_000
 """Work (vector multiplications, by element) from which a second thread pays."""
 BLOCK = 4096
 """Elements of a flat loop that one task takes."""
+SMALL = 32
+"""Loops of so many turns are written out by the compiler."""
 STASH_FROM = 8
 """Cost, in vector multiplications, from which a value is kept rather than computed again."""
 STASH_BYTES = 128 * 1024
@@ -147,11 +149,7 @@ class KernelText:
                 reds.append(child)
         if node.op in ("load", "index", "inrange"):
             needs = {
-                v
-                for i in _places(node)
-                for a in index.atoms(i)
-                if isinstance(a, Var)
-                for v in (a,)
+                v for i in _places(node) for a in index.atoms(i) if isinstance(a, Var) for v in (a,)
             }
         if node.op == "scan":
             return scope
@@ -191,7 +189,13 @@ class KernelText:
                 f"{str(negative).lower()})"
             )
         self.note(node)
-        if node.op == "div" and vector and inner[0].vector and not inner[1].vector and self.inverses:
+        if (
+            node.op == "div"
+            and vector
+            and inner[0].vector
+            and not inner[1].vector
+            and self.inverses
+        ):
             return f"{inner[0].text} * {self.inverse(node.args[1], inner[1], scope)}"
         args = [
             n.text if n.vector or not vector else f"kw::set<{VECTOR[a.kind]}>({_mask(n.text, a)})"
@@ -239,7 +243,11 @@ class KernelText:
         if buffer.dtype == torch.float32 and self._pickable(where, scope):
             return f"kw::pick({p}, {self.index_lanes(where, scope, 'kw::I')}, t)"
         at = self.place(where, scope, lane=True)
-        one = f"(int32_t)-kw::ldb1({p} + {at})" if flag else f"kw::ld1<{SCALAR[node.kind]}>({p} + {at})"
+        one = (
+            f"(int32_t)-kw::ldb1({p} + {at})"
+            if flag
+            else f"kw::ld1<{SCALAR[node.kind]}>({p} + {at})"
+        )
         return f"kw::gather<{v}>(t, [&](long l) {{ return {one}; }})"
 
     def _pickable(self, i: Index, scope: Scope) -> bool:
@@ -248,9 +256,7 @@ class KernelText:
         if i.bounds[1] >= 2**31 or i.bounds[0] < 0:
             return False
         return all(
-            isinstance(a, Var)
-            or (isinstance(a, Value))
-            or scope.lanes not in a.of.vars
+            isinstance(a, Var) or (isinstance(a, Value)) or scope.lanes not in a.of.vars
             for a, _ in i.terms
         )
 
@@ -299,7 +305,9 @@ class KernelText:
             parts.append(text if coefficient == 1 else f"{coefficient}L * {text}")
         if i.constant or not parts:
             parts.append(f"{i.constant}L")
-        return " + ".join(parts).replace("+ -", "- ") if len(parts) == 1 else f"({' + '.join(parts)})"
+        return (
+            " + ".join(parts).replace("+ -", "- ") if len(parts) == 1 else f"({' + '.join(parts)})"
+        )
 
     def atom(self, atom: index.Atom, scope: Scope, lane: bool) -> str:
         """C++ of a part of an index."""
@@ -380,7 +388,9 @@ class KernelText:
         if tasks > 1:
             if self.parallel:
                 self.traits.add("THREADS")
-                text.append("#pragma omp parallel for schedule(static) num_threads(THREADS) if(THREADS > 1)")
+                text.append(
+                    "#pragma omp parallel for schedule(static) num_threads(THREADS) if(THREADS > 1)"
+                )
             text.append(f"for (long p = 0; p < {tasks}L; ++p) {{")
             text += _indented([*body, *scope.lines])
             text.append("}")
@@ -405,7 +415,9 @@ class KernelText:
             return v.extent
         return min(v.extent, max(64, math.ceil(v.extent / 64) // 64 * 64))
 
-    def _decode(self, rows: Sequence[Var], blocked: Var | None, step: int, scope: Scope) -> list[str]:
+    def _decode(
+        self, rows: Sequence[Var], blocked: Var | None, step: int, scope: Scope
+    ) -> list[str]:
         """Loop variables out of the task's number p."""
         lines: list[str] = []
         position = "p"
@@ -443,7 +455,11 @@ class KernelText:
         for part in parts:
             lane = None
             if scope.lanes is None:
-                lane = self.lanes.part(self.kernel.parts.index(part)) if part in self.kernel.parts else self.lanes.part(0)
+                lane = (
+                    self.lanes.part(self.kernel.parts.index(part))
+                    if part in self.kernel.parts
+                    else self.lanes.part(0)
+                )
             loops = self.order(part.loops, lane)
             self.nest(loops, lane, scope, lambda inner, u, p=part: self._finish(p, inner))  # type: ignore[misc]
 
@@ -494,6 +510,8 @@ class KernelText:
             inner = Scope(scope, scope.bound | {v}, scope.lanes)
             self._nest(loops, level + 1, lane, inner, heart, unroll, before, after)
             lo, hi = self.bounds.get(v, ("0", f"{v.extent}L"))
+            if v not in self.bounds and math.prod(x.extent for x in loops[level:]) <= SMALL:
+                scope.lines.append(f"#pragma GCC unroll {SMALL}")
             scope.lines += [
                 f"for (long {_var(v)} = {lo}; {_var(v)} < {hi}; ++{_var(v)}) {{",
                 *_indented(inner.lines),
@@ -502,15 +520,17 @@ class KernelText:
         if after:
             after(scope, level)
 
-    def scalar_loop(self, v: Var, scope: Scope, heart: Callable[[Scope], None], unroll: bool) -> None:
+    def scalar_loop(
+        self, v: Var, scope: Scope, heart: Callable[[Scope], None], unroll: bool
+    ) -> None:
         """A loop in steps of one, several at a time where `unroll`."""
         inner = Scope(scope, scope.bound | {v}, scope.lanes)
         heart(inner)
         lo, hi = self.bounds.get(v, ("0", f"{v.extent}L"))
         i = _var(v)
         if not unroll or v.extent < 4:
-            if v.extent <= 16 and v not in self.bounds:
-                scope.lines.append("#pragma GCC unroll 16")
+            if v.extent <= SMALL and v not in self.bounds:
+                scope.lines.append(f"#pragma GCC unroll {SMALL}")
             scope.lines += [
                 f"for (long {i} = {lo}; {i} < {hi}; ++{i}) {{ constexpr int u = 0; (void)u;",
                 *_indented(inner.lines),
@@ -532,7 +552,9 @@ class KernelText:
             "}",
         ]
 
-    def vector_loop(self, v: Var, scope: Scope, heart: Callable[[Scope], None], unroll: bool) -> None:
+    def vector_loop(
+        self, v: Var, scope: Scope, heart: Callable[[Scope], None], unroll: bool
+    ) -> None:
         """A loop in steps of a vector, with a masked end."""
         inner = Scope(scope, scope.bound | {v}, v)
         heart(inner)
@@ -642,8 +664,7 @@ class KernelText:
                 if a.level == level:
                     a.flush(s)
 
-        single = len(loops) >= 1
-        self.nest(loops, lane, scope, heart, single, before, after)
+        self.nest(loops, lane, scope, heart, not accumulators[0].small, before, after)
         for node, a in zip(nodes, accumulators, strict=True):
             scope.names[node] = a.result(scope)
 
@@ -659,7 +680,8 @@ class KernelText:
             if any(v in mapping for v in inner.loops):
                 inner.loops = [mapping.get(v, v) for v in inner.loops]
                 inner.place = tuple(
-                    p.substitute(indices, lambda e: substitute([e], indices)[0]) for p in inner.place
+                    p.substitute(indices, lambda e: substitute([e], indices)[0])
+                    for p in inner.place
                 )
         self.kernel.forget()
 
@@ -705,7 +727,9 @@ class KernelText:
             kind = (VECTOR if vector else SCALAR)[node.kind]
             start = f"kw::set<{kind}>({zero})" if vector else zero
             outside.lines.append(f"{kind} {carry} = {start};")
-            scope.lines.append(f"{carry} = {f}<{kind}>({carry}, {self.broadcast(x, body, vector)});")
+            scope.lines.append(
+                f"{carry} = {f}<{kind}>({carry}, {self.broadcast(x, body, vector)});"
+            )
             scope.lines.append(f"const {kind} {name} = {carry};")
             result = Name(name, vector)
         scope.names[node] = result
@@ -767,7 +791,13 @@ class KernelText:
         ]
 
     def keep(
-        self, node: Expr, name: Name, text: str, kind: str, stash: tuple[str, list[Var]], home: Scope
+        self,
+        node: Expr,
+        name: Name,
+        text: str,
+        kind: str,
+        stash: tuple[str, list[Var]],
+        home: Scope,
     ) -> None:
         """Write a value that is kept for a later pass, or read it back there."""
         array, loops = stash
@@ -816,6 +846,13 @@ class Accumulator:
         )
         self.name = text.fresh("a")
         self.loops = loops
+        self.small = (
+            lane is None
+            and math.prod(v.extent for v in loops) <= SMALL
+            and not set(loops) & text.bounds.keys()
+        )
+        """A window: written out, with one accumulator."""
+        self.count = "1" if self.small else "UNROLL"
         self.level = self._level()
         self.total: str | None = f"{self.name}_total" if self.level > 0 or self._long() else None
         if self.places:
@@ -856,13 +893,17 @@ class Accumulator:
 
     def declare(self, scope: Scope) -> None:
         """The accumulators of one chain."""
-        scope.lines.append(f"{self.type} {self.name}[UNROLL];")
-        scope.lines.append(f"for (int u = 0; u < UNROLL; ++u) {self.name}[u] = {self.neutral};")
+        scope.lines.append(f"{self.type} {self.name}[{self.count}];")
+        scope.lines.append(
+            f"for (int u = 0; u < {self.count}; ++u) {self.name}[u] = {self.neutral};"
+        )
         if self.places:
             i = "kw::I" if self.vector else "int32_t"
             start = "kw::set<kw::I>(0)" if self.vector else "0"
-            scope.lines.append(f"{i} {self.name}_at[UNROLL];")
-            scope.lines.append(f"for (int u = 0; u < UNROLL; ++u) {self.name}_at[u] = {start};")
+            scope.lines.append(f"{i} {self.name}_at[{self.count}];")
+            scope.lines.append(
+                f"for (int u = 0; u < {self.count}; ++u) {self.name}_at[u] = {start};"
+            )
 
     def step(self, scope: Scope, u: str) -> None:
         """Take in one element, or one vector of them."""
@@ -898,7 +939,7 @@ class Accumulator:
         """All accumulators of a chain as one value."""
         f = combine(self.reduction.reduces, self.kind)
         scope.lines.append(
-            f"for (int u = 1; u < UNROLL; ++u) {self.name}[0] = {f}<{self.type}>({self.name}[0], {self.name}[u]);"
+            f"for (int u = 1; u < {self.count}; ++u) {self.name}[0] = {f}<{self.type}>({self.name}[0], {self.name}[u]);"
         )
         if self.lane is None:
             return f"{self.name}[0]"
@@ -932,11 +973,11 @@ class Accumulator:
         """The place of the best over accumulators and lanes: of equals the first."""
         largest = str(self.reduction.reduces == "argmax").lower()
         a, at = self.name, f"{self.name}_at"
-        count = "UNROLL" if vector or self.lane is None else "UNROLL * kw::W"
+        count = self.count if vector or self.lane is None else f"{self.count} * kw::W"
         if vector:
             wrap = "kw::lanes32"
             scope.lines += [
-                "for (int u = 1; u < UNROLL; ++u) {",
+                f"for (int u = 1; u < {self.count}; ++u) {{",
                 f"  const auto m = {wrap}(kw::beats<{largest}>({a}[u], {a}[0]));",
                 f"  const auto e = {wrap}(({a}[u] == {a}[0]) | (({a}[u] != {a}[u]) & ({a}[0] != {a}[0])));",
                 f"  const auto f = {wrap}({at}[u] < {at}[0]);",

@@ -25,7 +25,7 @@ def compile_traced(
     traced: Traced, choices: Choices, space: dict[str, tuple[int, ...]], note: str
 ) -> Compiled:
     """A candidate by one set of choices. `space` is cut to the names that matter to its kernels."""
-    plan = Planner(build(traced), choices).run()
+    plan = Planner(build(traced, choices.one_pass_variance), choices).run()
     if choices.attention or choices.products:
         plan.stages = fused(plan.stages, choices.attention, choices.products)
     source = write_source(plan)

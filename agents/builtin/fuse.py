@@ -102,7 +102,9 @@ def _replaced(stages: list[AnyStage], call: LibraryCall) -> list[AnyStage] | Non
         made = _with_epilogue(f"fused{number}", call, using[0])
     except (Inexpressible, UsageError) as reason:
         import os
-        if os.environ.get('KWDEBUG'): print('no template:', call.name, reason)
+
+        if os.environ.get("KWDEBUG"):
+            print("no template:", call.name, reason)
         return None
     return [made if s is using[0] else s for s in stages if s is not call]
 
@@ -342,7 +344,11 @@ def _attention(name: str, call: LibraryCall) -> TemplateCall:
         text = LaneText(dict(zip(names, "bhij", strict=True)), names[3], {})
         read = text.value(load(mask.buffer, where))
         bool_mask = mask.buffer.dtype == torch.bool
-        last = f"return kw::select({read}, s, kw::set<V>(-__builtin_inff()));" if bool_mask else f"return s + {read};"
+        last = (
+            f"return kw::select({read}, s, kw::set<V>(-__builtin_inff()));"
+            if bool_mask
+            else f"return s + {read};"
+        )
         score = Score(
             tuple(declaration(b, w) for b, w in text.buffers.items()),
             "\n".join([*text.lines, last]),
@@ -394,7 +400,8 @@ def _matched(
         (
             s
             for s in stages
-            if isinstance(s, Kernel) and any(t.buffer is weights.buffer for p in s.parts for t in p.stores)
+            if isinstance(s, Kernel)
+            and any(t.buffer is weights.buffer for p in s.parts for t in p.stores)
         ),
         None,
     )
@@ -406,7 +413,9 @@ def _matched(
             for s in stages
             if isinstance(s, LibraryCall)
             and s.name == second.name
-            and any(n.op == "load" and n.attr[0] is s.result for n in kernel.everything(kernel.roots))
+            and any(
+                n.op == "load" and n.attr[0] is s.result for n in kernel.everything(kernel.roots)
+            )
         ),
         None,
     )
@@ -437,7 +446,11 @@ def softmax_scores(kernel: Kernel, into: Buffer) -> Expr | None:
     for node, kind, body in ((total, "sum", powers), (top, "max", scores)):
         reduction = node.attr[0]
         inner = kernel.loops_of(reduction)
-        if reduction.reduces != kind or len(inner.loops) != 1 or inner.loops[0].extent != loop.extent:
+        if (
+            reduction.reduces != kind
+            or len(inner.loops) != 1
+            or inner.loops[0].extent != loop.extent
+        ):
             return None
         same = substitute([kernel.body(node)], {inner.loops[0]: index.var(loop)})[0]
         if same is not body:
@@ -492,9 +505,7 @@ def _template_by_hand(
         value_dim=width, scale=1.0, q_strides=four(q), k_strides=four(k, True), v_strides=four(v),
         out_strides=steps, dtype=DTYPE_NAMES[q.buffer.dtype], score=score,
     ))  # fmt: skip
-    buffers = tuple(
-        [(x.buffer, False) for x in views] + list(text.buffers.items()) + [(out, True)]
-    )
+    buffers = tuple([(x.buffer, False) for x in views] + list(text.buffers.items()) + [(out, True)])
     if len({b for b, _ in buffers}) != len(buffers):
         raise Inexpressible("operands that share a buffer")
     return TemplateCall(

@@ -65,9 +65,7 @@ class Kernel:
         found = self.inner.get(reduction)
         if found is None:
             loops = [Var(extent) for extent in reduction.ranges]
-            found = Inner(
-                [v for v in loops if v.extent > 1], tuple(index.var(v) for v in loops)
-            )
+            found = Inner([v for v in loops if v.extent > 1], tuple(index.var(v) for v in loops))
             self.inner[reduction] = found
         return found
 
@@ -76,7 +74,9 @@ class Kernel:
         found = self._bodies.get(node)
         if found is None:
             of, place = node.attr
-            found = of.body(place) if isinstance(of, Scan) else of.body(place, self.loops_of(of).place)
+            found = (
+                of.body(place) if isinstance(of, Scan) else of.body(place, self.loops_of(of).place)
+            )
             self._bodies[node] = found
         return found
 
@@ -137,11 +137,11 @@ class Kernel:
 
     def divisions(self) -> int:
         """How many divisions and remainders the indices hold."""
-        return sum(
-            isinstance(a, Div | Mod) for i in set(self.indices()) for a in index.atoms(i)
-        )
+        return sum(isinstance(a, Div | Mod) for i in set(self.indices()) for a in index.atoms(i))
 
-    def substituted(self, mapping: Mapping[Var, Index], loops: Callable[[list[Var]], list[Var]]) -> Kernel:
+    def substituted(
+        self, mapping: Mapping[Var, Index], loops: Callable[[list[Var]], list[Var]]
+    ) -> Kernel:
         """A copy with variables replaced; `loops` does the same for a list of loops."""
         parts = []
         for part in self.parts:
@@ -158,8 +158,7 @@ class Kernel:
             reduction: Inner(
                 loops(old.loops),
                 tuple(
-                    p.substitute(mapping, lambda e: substitute([e], mapping)[0])
-                    for p in old.place
+                    p.substitute(mapping, lambda e: substitute([e], mapping)[0]) for p in old.place
                 ),
             )
             for reduction, old in self.inner.items()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from kernelwright.agents.builtin.expr import Expr, walk
 from kernelwright.agents.builtin.index import Index, Var
-from kernelwright.agents.builtin.kernel import Kernel
+from kernelwright.agents.builtin.kernel import Kernel, Part
 from kernelwright.agents.builtin.lazy import Reduction
 
 WIDTH = 16
@@ -52,10 +52,20 @@ def choose(kernel: Kernel) -> Lanes:
     cost, prefix = min(options, key=lambda option: option[0])
     del cost
     parts = [
-        best(kernel, part.loops, [s.expr for s in part.stores], [s.index for s in part.stores])[0]
+        best(kernel, part.loops, _below(kernel, part), [s.index for s in part.stores])[0]
         for part in kernel.parts
     ]
     return Lanes(prefix, parts)
+
+
+def _below(kernel: Kernel, part: Part) -> list[Expr]:
+    """What runs inside a part's loops: its values, and bodies of reductions that need its loops."""
+    roots = [s.expr for s in part.stores]
+    loops = set(part.loops)
+    bodies = [
+        kernel.body(n) for n in kernel.everything(roots) if n.op == "red" and kernel.free(n) & loops
+    ]
+    return [*roots, *bodies]
 
 
 def _nested(kernel: Kernel, bodies: Sequence[Expr], loops: set[Var]) -> set[Var]:
@@ -119,12 +129,21 @@ def _reductions(kernel: Kernel) -> list[tuple[Expr, int]]:
 def _inside(kernel: Kernel) -> float:
     rows = _runs(kernel.prefix)
     total = 0.0
+    done: set[Expr] = set()
     for part in kernel.parts:
-        _, each = best(
-            kernel, part.loops, [s.expr for s in part.stores], [s.index for s in part.stores]
-        )
+        roots = [s.expr for s in part.stores]
+        stores = [s.index for s in part.stores]
+        lane, _ = best(kernel, part.loops, _below(kernel, part), stores)
+        each = _scalar(roots) if lane is None else _cost(kernel, lane, roots, stores)
         total += rows * _runs(part.loops) * each
+        for node in kernel.everything(roots):
+            if node.op == "red" and lane is not None and lane in kernel.free(node):
+                done.add(node)
+                runs = _runs([*kernel.free(node), *kernel.loops_of(node.attr[0]).loops])
+                total += runs * _cost(kernel, lane, [kernel.body(node)], [])
     for node, runs in _reductions(kernel):
+        if node in done:
+            continue
         loops = kernel.loops_of(node.attr[0]).loops
         body = [kernel.body(node)]
         nested = _nested(kernel, body, set(loops))
@@ -138,9 +157,7 @@ def _outside(kernel: Kernel, v: Var) -> float:
     rows = _runs(kernel.prefix)
     total = 0.0
     for part in kernel.parts:
-        each = _cost(
-            kernel, v, [s.expr for s in part.stores], [s.index for s in part.stores]
-        )
+        each = _cost(kernel, v, [s.expr for s in part.stores], [s.index for s in part.stores])
         total += rows * _runs(part.loops) * each
     for node, runs in _reductions(kernel):
         reduction = node.attr[0]

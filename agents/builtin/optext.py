@@ -61,7 +61,9 @@ def literal(value: float | int | bool, kind: Kind) -> str:
         return ("-" if value < 0 else "") + f"__builtin_inf{suffix}()"
     if kind == "f32" and abs(value) > 3.4028235677973366e38:
         return ("-" if value < 0 else "") + "__builtin_inff()"
-    return f"{value!r}{suffix}" if "e" in repr(value) or "." in repr(value) else f"{value!r}.{suffix}"
+    return (
+        f"{value!r}{suffix}" if "e" in repr(value) or "." in repr(value) else f"{value!r}.{suffix}"
+    )
 
 
 def neutral(reduces: str, kind: Kind) -> str:
@@ -122,7 +124,9 @@ def operation(node: Expr, args: list[str], vector: bool) -> str:
             return f"{args[0]} {'|' if name == 'max' else '&'} {args[1]}"
         return f"kw::{name}({args[0]}, {args[1]})"
     if name in _PLAIN:
-        return args[0] if kind in ("i32", "i64") and name in _PLAIN[2:6] else f"kw::{name}({args[0]})"
+        return (
+            args[0] if kind in ("i32", "i64") and name in _PLAIN[2:6] else f"kw::{name}({args[0]})"
+        )
     if name in _TUNED:
         return f"kw::{name}<{_TUNED[name]}>({args[0]})"
     if name == "pow":
@@ -173,6 +177,4 @@ def _libm(function: str, args: list[str], kind: Kind, vector: bool) -> str:
     if not vector:
         return f"{name}({', '.join(args)})"
     inside = ", ".join(f"{a}[l]" for a in args)
-    return (
-        f"kw::gather<{VECTOR[kind]}>(kw::Full(), [&](long l) {{ return {name}({inside}); }})"
-    )
+    return f"kw::gather<{VECTOR[kind]}>(kw::Full(), [&](long l) {{ return {name}({inside}); }})"

@@ -142,7 +142,10 @@ class Planner:
                 break
             self._realise(*obstacle)
         rows = self._rows(kernel, roots, live)
-        self._regions(group, shape, [v in rows for v in loops])
+        in_rows = [v in rows for v in loops]
+        if rows == live and boundaries(kernel, roots, live[-1:]):
+            in_rows[loops.index(live[-1])] = False  # windows: cut at the borders of the last loop
+        self._regions(group, shape, in_rows)
 
     def _rows(self, kernel: Kernel, roots: Sequence[Expr], loops: Sequence[Var]) -> list[Var]:
         """The loops that reductions need bound: the rows."""
@@ -168,9 +171,7 @@ class Planner:
             ok = (
                 mine == whole
                 and all(p.terms or e == 1 for p, e in zip(place, scan.shape, strict=True))
-                and all(
-                    s.attr[0].dim == scan.dim and s.attr[1] == place for s in scans
-                )
+                and all(s.attr[0].dim == scan.dim and s.attr[1] == place for s in scans)
                 and scan.shape[scan.dim] > 1
                 and node in set(walk(roots))
             )
@@ -288,9 +289,7 @@ class Planner:
             loaded = expr.load(buffer, index.linear((*inner, *outer), buffer.shape))
             return expr.cast(loaded, flat.kind)
 
-        return Reduction(
-            flat.reduces, flat.shape, (count,), combine, flat.kind, combines=True
-        )
+        return Reduction(flat.reduces, flat.shape, (count,), combine, flat.kind, combines=True)
 
     def _regions(
         self, group: Sequence[Materialise], shape: tuple[int, ...], in_rows: list[bool]
@@ -300,15 +299,15 @@ class Planner:
         probe = Kernel("", [], [])
         place = tuple(index.var(v) for v in loops)
         roots = [m.tensor.at(place) for m in group]
-        scanned = {
-            v for n in walk(roots) if n.op == "scan" for v in n.attr[1][n.attr[0].dim].vars
-        }
+        scanned = {v for n in walk(roots) if n.op == "scan" for v in n.attr[1][n.attr[0].dim].vars}
         free = [v for v in loops if v.extent > 1 and v not in scanned]
+        windows = any(n.op == "red" for n in walk(roots)) and not all(in_rows)
+        if windows:
+            free = [v for v in free if not in_rows[loops.index(v)]]
         cuts = boundaries(probe, roots, free)
         spans = regions(loops, cuts) if cuts else None
         if spans is None:
             spans, cuts = [[(0, e) for e in shape]], {}
-        outer_cut = [v for v in cuts if in_rows[loops.index(v)]]
         has_rows = any(in_rows)
         if cuts and not has_rows:
             first = min(loops.index(v) for v in cuts)
@@ -317,7 +316,6 @@ class Planner:
         for span in spans:
             key = tuple(s for s, row in zip(span, in_rows, strict=True) if row)
             groups.setdefault(key, []).append(span)
-        del outer_cut
         for members in groups.values():
             self._kernel(group, members, in_rows)
 
@@ -328,8 +326,7 @@ class Planner:
         in_rows: list[bool],
     ) -> None:
         shared = [
-            Var(length) if row else None
-            for (_, length), row in zip(spans[0], in_rows, strict=True)
+            Var(length) if row else None for (_, length), row in zip(spans[0], in_rows, strict=True)
         ]
         kernel = Kernel("", [v for v in shared if v is not None and v.extent > 1], [])
         alike: dict[tuple[int, ...], Part] = {}
@@ -343,8 +340,7 @@ class Planner:
                 alike[lengths] = Part([v for v in inner if v.extent > 1], [])
                 kernel.parts.append(alike[lengths])
             place = tuple(
-                index.var(v) + start
-                for v, (start, _) in zip(variables[lengths], span, strict=True)
+                index.var(v) + start for v, (start, _) in zip(variables[lengths], span, strict=True)
             )
             for m in group:
                 where = index.linear(place, m.into.shape)

@@ -46,7 +46,9 @@ def write_file(traced: Traced, plan: Plan, source: Source, space: Space, note: s
         "    def __init__(self, *args, **kwargs):",
         "        super().__init__()",
     ]
-    lines += [f"        {line}" for line in _owned(traced.states, [s for s in states if s[1] in used])]
+    lines += [
+        f"        {line}" for line in _owned(traced.states, [s for s in states if s[1] in used])
+    ]
     for given, buffer in constants:
         if buffer in used:
             lines.append(f"        self._{buffer.name} = {_literal(given)}")
@@ -60,7 +62,10 @@ def write_file(traced: Traced, plan: Plan, source: Source, space: Space, note: s
     ]
     body += [f"{b.name} = self._{b.name}" for _, b in constants if b in used]
     body += _steps(plan, source)
-    body += [f"{_getter(n.rpartition('.')[0])}.{n.rpartition('.')[2]}.copy_({b.name})" for n, b in built.changes]
+    body += [
+        f"{_getter(n.rpartition('.')[0])}.{n.rpartition('.')[2]}.copy_({b.name})"
+        for n, b in built.changes
+    ]
     body.append(f"return {_returned(built.returns)}")
     lines += [f"        {line}" for line in body]
     return "\n".join(lines) + "\n"
@@ -168,9 +173,7 @@ def _checks(
             contiguous = f"x{i}.contiguous()"
             lines.append(f"{buffer.name}_ = {contiguous}")
     # Names of buffers and of arguments may cross: assign them only when all are read.
-    lines += [
-        f"{b.name} = {b.name}_" for i, b in sorted(by_position.items()) if b in used
-    ]
+    lines += [f"{b.name} = {b.name}_" for i, b in sorted(by_position.items()) if b in used]
     return lines
 
 

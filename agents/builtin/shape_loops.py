@@ -11,26 +11,34 @@ from kernelwright.agents.builtin.index import Clamp, Div, Index, Mod, Var
 from kernelwright.agents.builtin.kernel import Kernel
 
 MOST_REGIONS = 12
+WINDOW = 32
+"""Widest window of an inner loop about whose ends an outer loop is cut."""
 
 
 def boundaries(kernel: Kernel, roots: list[Expr], loops: list[Var]) -> dict[Var, list[int]]:
     """Where conditions on a single loop variable change, strictly inside its range."""
     cuts: dict[Var, set[int]] = {}
 
-    def add(i: Index, at: int) -> None:
-        """The condition `i >= at` changes where i reaches `at`."""
-        if len(i.terms) != 1 or not isinstance(i.terms[0][0], Var):
-            return
-        v, coefficient = i.terms[0]
-        if v not in loops:
-            return
+    def cut(v: Var, coefficient: int, constant: int, at: int) -> None:
+        """The condition `coefficient * v + constant >= at` changes where the left side reaches it."""
         if coefficient > 0:
-            point = -((i.constant - at) // coefficient)  # ceil((at - constant) / coefficient)
+            point = -((constant - at) // coefficient)  # ceil((at - constant) / coefficient)
         else:
-            # i falls below `at` right after v = (constant - at) // -coefficient
-            point = (i.constant - at) // -coefficient + 1
+            # it no longer holds right after v = floor((constant - at) / -coefficient)
+            point = (constant - at) // -coefficient + 1
         if 0 < point < v.extent:
             cuts.setdefault(v, set()).add(point)
+
+    def add(i: Index, at: int) -> None:
+        """The condition `i >= at`: where it starts to hold for all, and for some, of other loops."""
+        mine = [(a, c) for a, c in i.terms if isinstance(a, Var) and a in loops]
+        if len(mine) != 1 or not all(isinstance(a, Var) for a, _ in i.terms):
+            return
+        v, coefficient = mine[0]
+        low, high = (i - Index(((v, coefficient),))).bounds
+        if high - low < WINDOW:
+            cut(v, coefficient, low, at)
+            cut(v, coefficient, high, at)
 
     for node in kernel.everything(roots):
         if node.op == "inrange":
@@ -46,9 +54,7 @@ def boundaries(kernel: Kernel, roots: list[Expr], loops: list[Var]) -> dict[Var,
     return {v: sorted(points) for v, points in cuts.items()}
 
 
-def regions(
-    loops: list[Var], cuts: dict[Var, list[int]]
-) -> list[list[tuple[int, int]]] | None:
+def regions(loops: list[Var], cuts: dict[Var, list[int]]) -> list[list[tuple[int, int]]] | None:
     """(start, length) of every loop for every region, or None where there would be too many."""
     spans = []
     for v in loops:

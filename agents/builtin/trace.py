@@ -95,9 +95,7 @@ def trace(task: Task) -> Traced:
             position += 1
         elif spec.target in saved:
             tensor = saved[spec.target]
-            given.append(
-                Given(node.name, "state", spec.target, tuple(tensor.shape), tensor.dtype)
-            )
+            given.append(Given(node.name, "state", spec.target, tuple(tensor.shape), tensor.dtype))
         else:
             tensor = _constant(program, spec.target)
             used = bool(node.users)
@@ -105,7 +103,12 @@ def trace(task: Task) -> Traced:
                 _check_constant(task, spec.target, tensor, other)
                 given.append(
                     Given(
-                        node.name, "constant", spec.target, tuple(tensor.shape), tensor.dtype, tensor
+                        node.name,
+                        "constant",
+                        spec.target,
+                        tuple(tensor.shape),
+                        tensor.dtype,
+                        tensor,
                     )
                 )
     parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}

@@ -89,9 +89,7 @@ def to_dtype(x: Lazy, dtype: torch.dtype) -> Lazy:
     """Conversion of every element."""
     if x.dtype == dtype:
         return x
-    return Lazy(
-        x.shape, dtype, lambda place: wrapped(expr.cast(x.at(place), KINDS[dtype]), dtype)
-    )
+    return Lazy(x.shape, dtype, lambda place: wrapped(expr.cast(x.at(place), KINDS[dtype]), dtype))
 
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -161,9 +159,7 @@ def narrow(x: Lazy, dim: int, start: int, length: int, step: int = 1) -> Lazy:
     dim %= len(x.shape)
     shape = [*x.shape]
     shape[dim] = length
-    return reindex(
-        x, shape, lambda p: (*p[:dim], p[dim] * step + start, *p[dim + 1 :])
-    )
+    return reindex(x, shape, lambda p: (*p[:dim], p[dim] * step + start, *p[dim + 1 :]))
 
 
 def select(x: Lazy, dim: int, at: int) -> Lazy:
@@ -204,9 +200,7 @@ def reduce(
     """Reduce over dimensions. `compute`: the dtype that it is accumulated in."""
     over = dimensions(x, dims)
     kept = [d for d in range(len(x.shape)) if d not in over]
-    kind: Kind = (
-        KINDS[compute or dtype] if reduces not in ("argmax", "argmin") else x.kind
-    )
+    kind: Kind = KINDS[compute or dtype] if reduces not in ("argmax", "argmin") else x.kind
     result_kind: Kind = "i64" if reduces in ("argmax", "argmin") else kind
 
     def body(outer: Place, inner: Place) -> Expr:
@@ -245,33 +239,41 @@ def mean(x: Lazy, dims: Any, keepdim: bool = True) -> Lazy:
     return call("div", total, float(count) if count else math.nan, dtype=total.dtype)
 
 
-def variance(x: Lazy, dims: Any, correction: float, keepdim: bool = True) -> tuple[Lazy, Lazy]:
-    """Variance and mean, in two passes over x.
+def variance(
+    x: Lazy, dims: Any, correction: float, keepdim: bool = True, one_pass: bool = False
+) -> tuple[Lazy, Lazy]:
+    """Variance and mean, in one pass over x or two.
 
     Both are taken about the first element of each row, so that rows of a constant have a variance
-    of exactly 0 and rows far from 0 lose nothing.
+    of exactly 0 and rows far from 0 lose nothing. One pass loses digits where the first element is
+    far from all others.
     """
     over = dimensions(x, dims)
     count = math.prod(x.shape[d] for d in over)
     first = _first(x, over)
     moved = call("sub", x, first, dtype=x.dtype)
     centre = mean(moved, dims, True)
-    away = call("sub", moved, centre, dtype=centre.dtype)
-    squares = sum_(call("mul", away, away, dtype=centre.dtype), dims, keepdim)
+    away = moved if one_pass else call("sub", moved, centre, dtype=centre.dtype)
+    squares = sum_(call("mul", away, away, dtype=centre.dtype), dims, True)
+    if one_pass:
+        squares = pointwise(
+            lambda s, m: expr.op("max", expr.op("sub", s, expr.op("mul", expr.op("mul", m, m),
+                                 expr.number(count, m.kind))), expr.number(0, s.kind)),
+            squares, centre, dtype=centre.dtype,
+        )  # fmt: skip
     left = count - correction
     spread = call("div", squares, float(left) if left > 0 else 0.0, dtype=centre.dtype)
     whole = call("add", centre, first, dtype=centre.dtype)
     if keepdim:
         return spread, whole
-    return spread, reshape(whole, spread.shape)
+    shape = [e for d, e in enumerate(x.shape) if d not in over]
+    return reshape(spread, shape), reshape(whole, shape)
 
 
 def _first(x: Lazy, over: Sequence[int]) -> Lazy:
     """The first element of every row, 0 where that is not finite (it must not spread)."""
     shape = tuple(1 if d in over else e for d, e in enumerate(x.shape))
-    corner = reindex(
-        x, shape, lambda p: tuple(ZERO if d in over else i for d, i in enumerate(p))
-    )
+    corner = reindex(x, shape, lambda p: tuple(ZERO if d in over else i for d, i in enumerate(p)))
 
     def finite(v: Expr) -> Expr:
         usable = expr.op("lt", expr.op("abs", v), expr.number(math.inf, v.kind))

@@ -8,16 +8,22 @@ from typing import Any
 
 import torch
 
-from kernelwright.agents.builtin.expr import Buffer, number, op
-from kernelwright.agents.builtin.lazy import Lazy, LibraryCall, of_buffer
+from kernelwright.agents.builtin import expr, index
+from kernelwright.agents.builtin.expr import KINDS, Buffer, Expr, number, op
+from kernelwright.agents.builtin.lazy import Lazy, LibraryCall, Place, Reduction, of_buffer
 from kernelwright.agents.builtin.lower.algebra import (
     call,
+    compute_dtype,
     expand,
     pointwise,
     reshape,
     to_dtype,
 )
 from kernelwright.agents.builtin.lower.registry import Call, Unsupported, lowers
+
+
+DIRECT_TAPS = 9
+"""One-dimensional depthwise convolutions of so many taps at most are loops of their own."""
 
 
 def library(c: Call, name: str, text: str, *tensors: Lazy, work: int, **detail: Any) -> Lazy:
@@ -86,6 +92,9 @@ def _convolution(
     padding: Sequence[int], dilation: Sequence[int], transposed: bool,
     output_padding: Sequence[int], groups: int,
 ) -> Lazy:  # fmt: skip
+    one_dimensional = len(c.shape) == 3 and weight.shape[1] == 1
+    if one_dimensional and not transposed and weight.shape[2] <= DIRECT_TAPS:
+        return _depthwise(c, x, weight, bias, stride, padding, dilation)
     text = (
         f"torch.convolution({{0}}, {{1}}, None, {list(stride)}, {list(padding)}, "
         f"{list(dilation)}, {transposed}, {list(output_padding)}, {groups})"
@@ -98,6 +107,32 @@ def _convolution(
     if bias is None:
         return result
     column = reshape(bias, (bias.shape[0], *([1] * (len(c.shape) - 2))))
+    return call("add", result, column, dtype=c.dtype)
+
+
+def _depthwise(
+    c: Call, x: Lazy, weight: Lazy, bias: Lazy | None, stride: Sequence[int],
+    padding: Sequence[int], dilation: Sequence[int],
+) -> Lazy:  # fmt: skip
+    """One input channel for each output channel: few taps, bound by memory, a window like a pool's."""
+    from kernelwright.agents.builtin.lower.pooling import window
+
+    rank = len(c.shape) - 2
+    each = weight.shape[0] // x.shape[1]
+    kind = KINDS[compute_dtype(c.dtype)]
+
+    def body(outer: Place, inner: Place) -> Expr:
+        place = (outer[0], outer[1] // each, *outer[2:])
+        element = window(x, place, inner, stride, padding, dilation, 0.0)
+        tap = weight.at((outer[1], index.ZERO, *inner))
+        return op("mul", expr.cast(element, kind), expr.cast(tap, kind))
+
+    node = Reduction("sum", c.shape, tuple(weight.shape[2:]), body, kind)
+    result = Lazy(c.shape, c.dtype, node.at)
+    assert rank == len(node.ranges)
+    if bias is None:
+        return result
+    column = reshape(bias, (bias.shape[0], *([1] * rank)))
     return call("add", result, column, dtype=c.dtype)
 
 
@@ -136,7 +171,9 @@ def _flash(
 def _cdist(c: Call, a: Lazy, b: Lazy, p: float = 2.0, *_: Any) -> Lazy:
     from kernelwright.agents.builtin.lower.algebra import reduce, sum_, unsqueeze
 
-    away = call("abs", call("sub", unsqueeze(a, -2), unsqueeze(b, -3), dtype=c.dtype), dtype=c.dtype)
+    away = call(
+        "abs", call("sub", unsqueeze(a, -2), unsqueeze(b, -3), dtype=c.dtype), dtype=c.dtype
+    )
     if p == math.inf:
         return reduce("max", away, -1, False, c.dtype)
     if p == 1:

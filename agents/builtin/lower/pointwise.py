@@ -213,9 +213,7 @@ def _common(a: Operand, b: Operand) -> torch.dtype:
 
 def _comparison(name: str) -> None:
     def lowering(c: Call, a: Operand, b: Operand) -> Lazy:
-        return pointwise(
-            lambda x, y: op(name, x, y), a, b, dtype=torch.bool, compute=_common(a, b)
-        )
+        return pointwise(lambda x, y: op(name, x, y), a, b, dtype=torch.bool, compute=_common(a, b))
 
     lowers(f"{name}.Tensor", f"{name}.Scalar")(lowering)
 
@@ -225,9 +223,7 @@ for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
 
 
 def _logical(name: str, c: Call, *operands: Operand) -> Lazy:
-    flags = [
-        to_dtype(x, torch.bool) if isinstance(x, Lazy) else bool(x) for x in operands
-    ]
+    flags = [to_dtype(x, torch.bool) if isinstance(x, Lazy) else bool(x) for x in operands]
     return call(name, *flags, dtype=torch.bool)
 
 
@@ -389,7 +385,9 @@ def _leaky(v: Expr, slope: float = 0.01) -> Expr:
 @_activation("elu.default")
 def _elu(v: Expr, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Expr:
     k = v.kind
-    negative = op("mul", op("expm1", op("mul", v, number(input_scale, k))), number(alpha * scale, k))
+    negative = op(
+        "mul", op("expm1", op("mul", v, number(input_scale, k))), number(alpha * scale, k)
+    )
     return op("where", op("gt", v, number(0, k)), op("mul", v, number(scale, k)), negative)
 
 
@@ -408,7 +406,9 @@ def _gelu(v: Expr, approximate: str = "none") -> Expr:
         inner = op("mul", op("add", v, op("mul", cube, number(0.044715, k))),
                    number(math.sqrt(2 / math.pi), k))  # fmt: skip
         return op("mul", half, op("add", op("tanh", inner), number(1, k)))
-    return op("mul", half, op("add", op("erf", op("mul", v, number(math.sqrt(0.5), k))), number(1, k)))
+    return op(
+        "mul", half, op("add", op("erf", op("mul", v, number(math.sqrt(0.5), k))), number(1, k))
+    )
 
 
 @_activation("hardsigmoid.default")
@@ -506,3 +506,8 @@ def _same(c: Call, x: Lazy, *_: Any, **__: Any) -> Lazy:
 
 
 __all__ = ["clamped", "compute_dtype", "log_sigmoid", "power", "relu"]
+
+
+@lowers("_assert_tensor_metadata.default", "_assert_async.msg", "sym_constrain_range.default")
+def _assertion(c: Call, *_: Any, **__: Any) -> None:
+    """Checked when the task was traced: shapes and dtypes are those of the candidate."""

@@ -19,11 +19,11 @@ def _pair(value: Sequence[int] | int, rank: int) -> list[int]:
     return values * rank if len(values) == 1 else values
 
 
-def _window(
+def window(
     x: Lazy, outer: Place, inner: Place, stride: Sequence[int], pad: Sequence[int],
     dilation: Sequence[int], blank: float,
-) -> tuple[Expr, Expr]:  # fmt: skip
-    """The element of x under a window's place, `blank` outside, and whether it is inside."""
+) -> Expr:  # fmt: skip
+    """The element of x under a window's place, `blank` outside of it."""
     rank = len(inner)
     lead, tail = outer[:-rank], outer[-rank:]
     inside = number(True, "b")
@@ -34,7 +34,7 @@ def _window(
         inside = op("and", inside, in_range(at, 0, extent))
         own.append(at.clamp(0, extent - 1))
     element = x.at((*lead, *own))
-    return op("where", inside, element, number(blank, element.kind)), inside
+    return op("where", inside, element, number(blank, element.kind))
 
 
 @lowers("max_pool2d_with_indices.default", "max_pool3d_with_indices.default")
@@ -48,7 +48,7 @@ def _max_pool(
     padding, dilation = _pair(padding, rank), _pair(dilation, rank)
 
     def body(outer: Place, inner: Place) -> Expr:
-        return _window(x, outer, inner, stride, padding, dilation, -math.inf)[0]
+        return window(x, outer, inner, stride, padding, dilation, -math.inf)
 
     node = Reduction("max", c.shape, tuple(kernel), body, x.kind)
     values = Lazy(c.shape, x.dtype, node.at)
@@ -74,7 +74,7 @@ def _avg_pool(
     ones = [1] * rank
 
     def body(outer: Place, inner: Place) -> Expr:
-        return _window(wide, outer, inner, stride, padding, ones, 0.0)[0]
+        return window(wide, outer, inner, stride, padding, ones, 0.0)
 
     node = Reduction("sum", c.shape, tuple(kernel), body, KINDS[acc])
 
@@ -99,7 +99,9 @@ def _avg_pool(
     return to_dtype(Lazy(c.shape, acc, element), c.dtype)
 
 
-@lowers("_adaptive_avg_pool2d.default", "adaptive_avg_pool1d.default", "_adaptive_avg_pool3d.default")
+@lowers(
+    "_adaptive_avg_pool2d.default", "adaptive_avg_pool1d.default", "_adaptive_avg_pool3d.default"
+)
 def _adaptive(c: Call, x: Lazy, size: Sequence[int]) -> Lazy:
     rank = int(c.operator.split("pool")[1][0])
     sizes = c.shape[-rank:]

@@ -56,9 +56,7 @@ def _extreme_all(c: Call, x: Lazy) -> Lazy:
 
 
 @lowers("max.dim", "min.dim")
-def _extreme_with_index(
-    c: Call, x: Lazy, dim: int, keepdim: bool = False
-) -> tuple[Lazy, Lazy]:
+def _extreme_with_index(c: Call, x: Lazy, dim: int, keepdim: bool = False) -> tuple[Lazy, Lazy]:
     which = "max" if "max" in c.operator else "min"
     values = reduce(which, x, dim, keepdim, x.dtype)  # type: ignore[arg-type]
     places = reduce(f"arg{which}", x, dim, keepdim, torch.int64)  # type: ignore[arg-type]
@@ -98,7 +96,12 @@ def _var(
     wide = to_dtype(x, compute_dtype(c.dtype))
     if isinstance(dims, bool):
         dims, unbiased = None, dims
-    return _finish(variance(wide, dims, _correction(unbiased, correction), keepdim)[0], c)
+    return _finish(
+        variance(
+            wide, dims, _correction(unbiased, correction), keepdim, c.program.one_pass_variance
+        )[0],
+        c,
+    )
 
 
 @lowers("std.correction", "std.dim", "std.default")
@@ -114,7 +117,9 @@ def _var_mean(
     correction: float | None = None,
 ) -> tuple[Lazy, Lazy]:  # fmt: skip
     wide = to_dtype(x, compute_dtype(c.dtype))
-    spread, centre = variance(wide, dims, _correction(unbiased, correction), keepdim)
+    spread, centre = variance(
+        wide, dims, _correction(unbiased, correction), keepdim, c.program.one_pass_variance
+    )
     return _finish(spread, c), _finish(centre, c)
 
 
@@ -134,7 +139,9 @@ def _vector_norm(
         total = sum_(call("mul", size, size, dtype=acc), dims, keepdim)
         return _finish(call("sqrt", total, dtype=acc), c)
     if order == 0:
-        return _finish(sum_(to_dtype(call("ne", size, 0.0, dtype=torch.bool), acc), dims, keepdim), c)
+        return _finish(
+            sum_(to_dtype(call("ne", size, 0.0, dtype=torch.bool), acc), dims, keepdim), c
+        )
     total = sum_(call("pow", size, float(order), dtype=acc), dims, keepdim)
     return _finish(call("pow", total, 1 / float(order), dtype=acc), c)
 
@@ -218,12 +225,12 @@ def _affine(x: Lazy, weight: Lazy | None, bias: Lazy | None) -> Lazy:
     return x
 
 
-def _normalised(
-    x: Lazy, dims: Sequence[int], eps: float
-) -> tuple[Lazy, Lazy, Lazy]:
+def _normalised(c: Call, x: Lazy, dims: Sequence[int], eps: float) -> tuple[Lazy, Lazy, Lazy]:
     """(x - mean) / sqrt(var + eps), the mean, and 1 / sqrt(var + eps)."""
-    spread, centre = variance(x, list(dims), 0, True)
-    scale = pointwise(lambda v: op("rsqrt", op("add", v, number(eps, v.kind))), spread, dtype=x.dtype)
+    spread, centre = variance(x, list(dims), 0, True, c.program.one_pass_variance)
+    scale = pointwise(
+        lambda v: op("rsqrt", op("add", v, number(eps, v.kind))), spread, dtype=x.dtype
+    )
     away = call("sub", x, centre, dtype=x.dtype)
     return call("mul", away, scale, dtype=x.dtype), centre, scale
 
@@ -235,7 +242,7 @@ def _layer_norm(
 ) -> tuple[Lazy, Lazy, Lazy]:  # fmt: skip
     wide = to_dtype(x, compute_dtype(x.dtype))
     dims = list(range(len(x.shape) - len(shape), len(x.shape)))
-    normal, centre, scale = _normalised(wide, dims, eps)
+    normal, centre, scale = _normalised(c, wide, dims, eps)
     return to_dtype(_affine(normal, weight, bias), x.dtype), centre, scale
 
 
@@ -247,7 +254,9 @@ def _rms_norm(
     dims = list(range(len(x.shape) - len(shape), len(x.shape)))
     eps = torch.finfo(x.dtype).eps if eps is None else eps
     squares = mean(call("mul", wide, wide, dtype=wide.dtype), dims, True)
-    scale = pointwise(lambda v: op("rsqrt", op("add", v, number(eps, v.kind))), squares, dtype=wide.dtype)
+    scale = pointwise(
+        lambda v: op("rsqrt", op("add", v, number(eps, v.kind))), squares, dtype=wide.dtype
+    )
     normal = call("mul", wide, scale, dtype=wide.dtype)
     return to_dtype(_affine(normal, weight, None), x.dtype), scale
 
@@ -258,7 +267,7 @@ def _group_norm(
     groups: int, eps: float,
 ) -> tuple[Lazy, Lazy, Lazy]:  # fmt: skip
     wide = reshape(to_dtype(x, compute_dtype(x.dtype)), (n, groups, channels // groups, inner))
-    normal, centre, scale = _normalised(wide, [2, 3], eps)
+    normal, centre, scale = _normalised(c, wide, [2, 3], eps)
     normal = reshape(normal, (n, channels, inner))
     column = [None if p is None else unsqueeze(p, 1) for p in (weight, bias)]
     result = reshape(_affine(normal, column[0], column[1]), x.shape)
@@ -299,7 +308,7 @@ def _batch_norm(
         empty = Lazy((0,), wide.dtype, lambda place: number(0, KINDS[wide.dtype]))
         return result, empty, empty
     dims = [d for d in range(rank) if d != 1]
-    normal, centre, scale = _normalised(wide, dims, eps)
+    normal, centre, scale = _normalised(c, wide, dims, eps)
     result = to_dtype(_affine(normal, affine[0], affine[1]), x.dtype)
     flat = (x.shape[1],)
     statistics = reshape(centre, flat), reshape(scale, flat)
@@ -334,7 +343,9 @@ def _reduced(loss: Lazy, reduction: int) -> Lazy:
 
 
 def _loss(operator: str, function: Any) -> None:
-    def lowering(c: Call, x: Lazy, target: Lazy, reduction: int = 1, *rest: Any, **named: Any) -> Lazy:
+    def lowering(
+        c: Call, x: Lazy, target: Lazy, reduction: int = 1, *rest: Any, **named: Any
+    ) -> Lazy:
         acc = compute_dtype(c.dtype)
         loss = pointwise(
             lambda a, b: function(a, b, *rest, **named), to_dtype(x, acc), to_dtype(target, acc),
@@ -356,7 +367,9 @@ def _smooth_l1(a: Expr, b: Expr, beta: float = 1.0) -> Expr:
     if beta == 0:
         return away
     near = op("mul", op("mul", away, away), number(0.5 / beta, k))
-    return op("where", op("lt", away, number(beta, k)), near, op("sub", away, number(0.5 * beta, k)))
+    return op(
+        "where", op("lt", away, number(beta, k)), near, op("sub", away, number(0.5 * beta, k))
+    )
 
 
 def _huber(a: Expr, b: Expr, delta: float = 1.0) -> Expr:
@@ -388,11 +401,7 @@ def _nll(
 
     def factor(place: Place) -> Expr:
         used, t = label(place)
-        own = (
-            number(1, logp.kind)
-            if weight is None
-            else weight.at((looked_up(t, classes, False),))
-        )
+        own = number(1, logp.kind) if weight is None else weight.at((looked_up(t, classes, False),))
         return op("where", used, own, number(0, logp.kind))
 
     def element(place: Place) -> Expr:
@@ -412,5 +421,3 @@ def _nll(
     if reduction == 1:
         total = call("div", total, factors, dtype=acc)
     return to_dtype(total, logp.dtype), to_dtype(factors, logp.dtype)
-
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -15,9 +15,9 @@ from kernelwright.agents.builtin.lazy import Lazy, Materialise, Step
 class Program:
     """What has to be done in order: library calls, and tensors that have to exist for them."""
 
+    one_pass_variance: bool = False
     steps: list[Step] = field(default_factory=list)
     counter: int = 0
-    fresh_buffers: dict[str, Any] = field(default_factory=dict)
 
     def name(self, stem: str) -> str:
         """A new name."""
@@ -64,10 +64,13 @@ Lowering = Callable[..., Any]
 TABLE: dict[str, Lowering] = {}
 
 
-def lowers(*operators: str) -> Callable[[Lowering], Lowering]:
+F = TypeVar("F", bound=Lowering)
+
+
+def lowers(*operators: str) -> Callable[[F], F]:
     """Register the lowering of operators such as `add.Tensor` (overloads of aten)."""
 
-    def register(function: Lowering) -> Lowering:
+    def register(function: F) -> F:
         for operator in operators:
             TABLE[f"aten.{operator}"] = function
         return function

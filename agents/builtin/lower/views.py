@@ -11,7 +11,7 @@ import torch
 from kernelwright.agents.builtin import expr, index
 from kernelwright.agents.builtin.expr import KINDS, Expr, in_range, number, op
 from kernelwright.agents.builtin.index import ZERO, Index
-from kernelwright.agents.builtin.lazy import Lazy, Place
+from kernelwright.agents.builtin.lazy import Lazy, Place, Reduction
 from kernelwright.agents.builtin.lower.algebra import (
     Operand,
     dimensions,
@@ -130,9 +130,7 @@ def _flip(c: Call, x: Lazy, dims: Sequence[int]) -> Lazy:
     over = dimensions(x, list(dims)) if dims else []
 
     def where(place: Place) -> Place:
-        return tuple(
-            i * -1 + (x.shape[d] - 1) if d in over else i for d, i in enumerate(place)
-        )
+        return tuple(i * -1 + (x.shape[d] - 1) if d in over else i for d, i in enumerate(place))
 
     return reindex(x, x.shape, where)
 
@@ -151,9 +149,7 @@ def _as_strided(
 @lowers("unfold.default")
 def _unfold(c: Call, x: Lazy, dim: int, size: int, step: int) -> Lazy:
     dim %= len(x.shape)
-    return reindex(
-        x, c.shape, lambda p: (*p[:dim], p[dim] * step + p[-1], *p[dim + 1 : -1])
-    )
+    return reindex(x, c.shape, lambda p: (*p[:dim], p[dim] * step + p[-1], *p[dim + 1 : -1]))
 
 
 # ---- joins: several sources, told apart by the index ----
@@ -166,9 +162,7 @@ def pick(position: Index, bounds: Sequence[int], branches: Sequence[Any]) -> Exp
     at the bounds so that this is the usual case. Else every branch gets its index clamped.
     """
     low, high = position.bounds
-    possible = [
-        k for k in range(len(branches)) if bounds[k] <= high and low < bounds[k + 1]
-    ] or [0]
+    possible = [k for k in range(len(branches)) if bounds[k] <= high and low < bounds[k + 1]] or [0]
     result: Expr | None = None
     for k in reversed(possible):
         inside = position.clamp(bounds[k], bounds[k + 1] - 1)
@@ -281,11 +275,13 @@ def _slice_scatter(
             moved = (*place[:dim], i - start, *place[dim + 1 :])
             return expr.cast(source.at(moved), x.kind)
 
-        spans = [(bounds[0], bounds[1], keep), (bounds[1], bounds[2], put), (bounds[2], bounds[3], keep)]
+        spans = [
+            (bounds[0], bounds[1], keep),
+            (bounds[1], bounds[2], put),
+            (bounds[2], bounds[3], keep),
+        ]
         spans = [s for s in spans if s[1] > s[0]]
-        return pick(
-            place[dim], [spans[0][0], *(s[1] for s in spans)], [s[2] for s in spans]
-        )
+        return pick(place[dim], [spans[0][0], *(s[1] for s in spans)], [s[2] for s in spans])
 
     return Lazy(x.shape, x.dtype, element)
 
@@ -404,6 +400,42 @@ def _embedding(c: Call, table: Lazy, at: Lazy, *_: Any, **__: Any) -> Lazy:
     return Lazy(c.shape, c.dtype, element)
 
 
+@lowers("_embedding_bag.default", "_embedding_bag_forward_only.default")
+def _embedding_bag(
+    c: Call, table: Lazy, at: Lazy, offsets: Lazy, scale_by_freq: bool = False, mode: int = 0,
+    sparse: bool = False, weights: Lazy | None = None, include_last: bool = False,
+    padding: int = -1,
+) -> tuple[Lazy, Lazy, Lazy, Lazy]:  # fmt: skip
+    """Bags of equal size: offsets that are multiples of it, as two-dimensional input gives them."""
+    bags = c.shape[0]
+    size, left = divmod(at.shape[0], max(bags, 1))
+    probe = index.Var(max(bags, 2))
+    start = offsets.at((index.var(probe),))
+    while start.op == "cast":
+        start = start.args[0]
+    even = start.op == "index" and start.attr == index.var(probe) * size
+    if left or not even or mode > 2 or padding >= 0 or include_last:
+        raise Unsupported("bags of sizes that only the data tell")
+
+    def body(outer: Place, inner: Place) -> Expr:
+        position = outer[0] * size + inner[0]
+        row = looked_up(at.at((position,)), table.shape[0], False)
+        value = expr.cast(table.at((row, outer[1])), kind)
+        if weights is not None:
+            value = op("mul", value, expr.cast(weights.at((position,)), kind))
+        return value
+
+    kind = KINDS[c.dtype]
+    node = Reduction("max" if mode == 2 else "sum", c.shape, (size,), body, kind)
+
+    def element(place: Place) -> Expr:
+        total = node.at(place)
+        return op("div", total, number(size, kind)) if mode == 1 else total
+
+    result = Lazy(c.shape, c.dtype, element)
+    return result, at, at, at
+
+
 @lowers("gather.default")
 def _gather(c: Call, x: Lazy, dim: int, at: Lazy, sparse_grad: bool = False) -> Lazy:
     if not x.shape:
@@ -467,5 +499,3 @@ def _one_hot(c: Call, at: Lazy, classes: int = -1) -> Lazy:
         return expr.cast(hit, KINDS[c.dtype])
 
     return Lazy(c.shape, c.dtype, element)
-
-
