@@ -5,13 +5,14 @@ The parent keeps what it wrote, so it can tell afterwards whether the other side
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 from collections.abc import Sequence
 
 import torch
 
-from kernelwright.harness.wire import DTYPES, Region, dtype_name
+from kernelwright.harness.wire import DTYPES, Region, contiguous_stride, dtype_name
 
 ALIGN = 64
 """Bytes; torch's own allocator aligns to this."""
@@ -22,8 +23,11 @@ class Arena:
 
     def __init__(self, size: int) -> None:
         self.size = max(mmap.PAGESIZE, -(-size // mmap.PAGESIZE) * mmap.PAGESIZE)
-        self.fd = os.memfd_create("arena", os.MFD_CLOEXEC)
+        self.fd = os.memfd_create("arena", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(self.fd, self.size)
+        # A worker that shrank the file would have the kernel kill us at our next access.
+        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, seals)
         self._map = mmap.mmap(self.fd, self.size)
         self._bytes = torch.frombuffer(self._map, dtype=torch.uint8)
 
@@ -66,16 +70,23 @@ def place(
     regions: list[Region] = []
     for tensor in tensors:
         start = -(-start // ALIGN) * ALIGN + skew * tensor.element_size()
-        region = Region(start, dtype_name(tensor.dtype), tuple(tensor.shape), tensor.stride())
+        region = Region(start, dtype_name(tensor.dtype), tuple(tensor.shape), _stride(tensor))
         regions.append(region)
         start += region.nbytes
     return regions, start
 
 
+def _stride(tensor: torch.Tensor) -> tuple[int, ...]:
+    """Its strides; row-major ones where it is expanded, as shared elements cannot be written."""
+    pairs = zip(tensor.shape, tensor.stride(), strict=True)
+    expanded = any(size > 1 and stride == 0 for size, stride in pairs)
+    return contiguous_stride(tensor.shape) if expanded else tensor.stride()
+
+
 def footprint(tensors: Sequence[torch.Tensor]) -> int:
     """Bytes that `place` needs at the most."""
     return sum(
-        t.element_size() * (1 + sum((n - 1) * s for n, s in zip(t.shape, t.stride(), strict=True)))
+        t.element_size() * (1 + sum((n - 1) * s for n, s in zip(t.shape, _stride(t), strict=True)))
         + 2 * ALIGN
         for t in tensors
         if t.numel()

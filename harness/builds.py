@@ -8,6 +8,7 @@ candidate reads only what it built itself and can poison nothing for the next on
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -16,12 +17,19 @@ from pathlib import Path
 
 from kernelwright.harness import inline_cpp
 from kernelwright.harness.inline_cpp import BuildError
-from kernelwright.harness.nursery import Nursery
+from kernelwright.harness.nursery import Nursery, remove
 from kernelwright.harness.sandbox import Cage
 from kernelwright.harness.sandbox.cage import python_folders
 
 BUILD_SECONDS = 60.0
 _LARGEST_SOURCE = 4 << 20
+_LONGEST_FLAGS = 8 << 10
+_FLAG = re.compile(
+    r"-O\w*|-f(?!plugin|pass-plugin|use-ld|dump|profile)[\w=,.+-]+|-m[\w=,.+-]+|-[DU]\w.*|-g\d?"
+    r"|-std=[\w+]+|-W(?![lap],)[\w=+-]*|-l\w+|-pthread|-w",
+    re.S,
+)
+"""Flags that tune a build; none that names a file, a program or a plugin."""
 
 
 def cache_folder() -> Path:
@@ -43,6 +51,15 @@ class Builder:
         """Put the library into folder `target` and return its path. Raises BuildError."""
         if len(source) > _LARGEST_SOURCE:
             raise BuildError(f"the source has {len(source)} characters, at most {_LARGEST_SOURCE}")
+        if sum(map(len, flags)) > _LONGEST_FLAGS:
+            raise BuildError(f"the flags are longer than {_LONGEST_FLAGS} characters")
+        foreign = [flag for flag in flags if not _FLAG.fullmatch(flag)]
+        if foreign:
+            raise BuildError(
+                f"the flag {foreign[0][:80]!r} is not allowed: give -O, -f, -m, -D ones"
+            )
+        if not _is_text([source, *flags]):
+            raise BuildError("source and flags must be Unicode text without null characters")
         begin = time.perf_counter()
         try:
             key = inline_cpp.content_key(source, flags, self.compiler)
@@ -58,13 +75,22 @@ class Builder:
 
     def _compile(self, source: str, flags: Sequence[str], cached: Path) -> None:
         folder, user = self._nursery.scratch(caged=True)
+        try:
+            self._compile_in(folder, user, source, flags, cached)
+        finally:
+            remove(folder)
+
+    def _compile_in(
+        self, folder: Path, user: int | None, source: str, flags: Sequence[str], cached: Path
+    ) -> None:
         scratch = folder / "tmp"
         text, built = scratch / "kernel.cpp", scratch / "kernel.so"
         text.write_text(source)
         argv = inline_cpp.command(self.compiler, text, built, flags, scratch)
         cage = Cage(str(scratch), python_folders(), cpu_seconds=int(BUILD_SECONDS), user=user)
-        status, _ = self._nursery.reap(self._nursery.run(cage, argv), BUILD_SECONDS)
-        log = (scratch / "output.log").read_text(errors="replace")[:20_000]
+        log_file = folder / "output.log"  # beside the scratch folder: out of the compiler's reach
+        status, _ = self._nursery.reap(self._nursery.run(cage, argv, log_file), BUILD_SECONDS)
+        log = log_file.read_text(errors="replace")[:20_000]
         said = log.replace(str(text), "kernel.cpp").strip()
         if status != 0 or not built.is_file() or built.is_symlink():
             how = "took too long" if status is None else f"ended with status {status}"
@@ -73,4 +99,10 @@ class Builder:
         with tempfile.NamedTemporaryFile(dir=self._cache, delete=False) as part:
             part.write(built.read_bytes())
         Path(part.name).replace(cached)
-        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_text(parts: Sequence[str]) -> bool:
+    try:
+        return b"\0" not in "".join(parts).encode()
+    except UnicodeEncodeError:
+        return False

@@ -35,7 +35,7 @@ class Candidate:
     @cached_property
     def id(self) -> str:
         """First 16 hex digits of the SHA-256 of the source."""
-        return hashlib.sha256(self.source.encode()).hexdigest()[:16]
+        return _digest(self.source)
 
     @cached_property
     def normalised(self) -> str:
@@ -44,7 +44,7 @@ class Candidate:
             text = ast.dump(ast.parse(self.source))
         except _NOT_PYTHON:
             text = self.source
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _digest(text)
 
     @cached_property
     def space(self) -> Space:
@@ -108,5 +108,16 @@ def _is_literal_list(node: ast.expr) -> bool:
     return (
         isinstance(node, ast.List | ast.Tuple)
         and bool(node.elts)
-        and all(isinstance(item, ast.Constant) for item in node.elts)
+        and all(_is_literal(item) for item in node.elts)
     )
+
+
+def _is_literal(node: ast.expr) -> bool:
+    try:
+        return isinstance(ast.literal_eval(node), int | float | str)
+    except ValueError:
+        return False
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]

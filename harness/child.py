@@ -37,7 +37,7 @@ def main(config: dict[str, Any], connection: int, arena: int) -> None:
     sock = socket.socket(fileno=os.dup(connection))
     memory = mmap.mmap(os.dup(arena), config["arena_size"])
     scratch = config["cage"]["scratch"]
-    redirect(f"{scratch}/output.log")
+    redirect(config["log"])
     os.chdir(scratch)
     os.environ.update(config["environment"])
     os.sched_setaffinity(0, config["cpus"])
@@ -74,6 +74,7 @@ def serve(sock: socket.socket, memory: mmap.mmap, scratch: str) -> None:
     """Answer commands until told to stop."""
     flat = torch.frombuffer(memory, dtype=torch.uint8)
     worker = Worker(sock, flat, scratch)
+    wire.send(sock, {"arena": flat.data_ptr()})
     commands: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "load": worker.load,
         "call": worker.call,
@@ -91,7 +92,10 @@ def serve(sock: socket.socket, memory: mmap.mmap, scratch: str) -> None:
         try:
             answer = commands[name](message)
         except BaseException as error:
-            answer = {"error": describe(error)}
+            try:
+                answer = {"error": describe(error)}
+            except BaseException:  # an exception of the candidate's that raises when it is asked
+                answer = {"error": {"type": "unprintable exception", "message": "", "line": None}}
         wire.send(sock, answer)
 
 

@@ -16,7 +16,7 @@ from kernelwright.harness.worker import Fault, Setup, Worker
 from kernelwright.tasks.errors import TaskError
 from kernelwright.tasks.task import Task
 
-MOST_CALLS = 24
+MOST_CALLS = 128
 """Calls a leg at the most."""
 LARGEST_LEG = 1 << 30
 """Bytes of inputs a leg at the most, unless one call needs more."""
@@ -41,7 +41,11 @@ class Crew(contextlib.ExitStack):
         self._init = init
         self._timeout = _LEAST_TIMEOUT
         self._nursery = self.enter_context(Nursery(threads=threads))
-        self._builder = Builder(self._nursery)
+        try:
+            self._builder = Builder(self._nursery)
+        except BaseException:
+            self.close()
+            raise
         self._eager: Worker | None = None
         self._compiled: Worker | None = None
         self.compile_reason: str | None = None
@@ -55,7 +59,11 @@ class Crew(contextlib.ExitStack):
         """The champion in a new process, ready to be timed. Raises HarnessError when it fails."""
         try:
             worker = self.candidate(champion)
-            self._warm(worker)
+            try:
+                self._warm(worker)
+            except BaseException:
+                worker.close()
+                raise
         except Fault as error:
             raise HarnessError(f"the champion {champion.id} failed: {error.message}") from error
         return worker

@@ -42,6 +42,17 @@ _CTYPES: Mapping[str, Any] = {
     "int": ctypes.c_int,
     "unsigned": ctypes.c_uint,
     "unsigned int": ctypes.c_uint,
+    "unsigned long": ctypes.c_ulong,
+    "unsigned long long": ctypes.c_ulonglong,
+    "short": ctypes.c_short,
+    "unsigned short": ctypes.c_ushort,
+    "char": ctypes.c_char,
+    "signed char": ctypes.c_byte,
+    "unsigned char": ctypes.c_ubyte,
+    "int8_t": ctypes.c_int8,
+    "uint8_t": ctypes.c_uint8,
+    "int16_t": ctypes.c_int16,
+    "uint16_t": ctypes.c_uint16,
     "int32_t": ctypes.c_int32,
     "uint32_t": ctypes.c_uint32,
     "long": ctypes.c_long,
@@ -115,12 +126,22 @@ def prototypes(source: str) -> dict[str, tuple[Any, list[Any]]]:
     text = re.sub(r"//[^\n]*|/\*.*?\*/", " ", source, flags=re.S)
     found = [m.groups() for m in _PROTOTYPE.finditer(text)]
     for block in _BLOCK.finditer(text):
-        found += [m.groups() for m in _IN_BLOCK.finditer(text[block.end() :])]
+        found += [m.groups() for m in _IN_BLOCK.finditer(_body(text, block.end()))]
     return {
         name: (_ctype(kind), [_ctype(a, named=True) for a in _split(arguments)])
         for kind, name, arguments in found
         if kind.split()[0] not in {"else", "return", "static", "inline", "template"}
     }
+
+
+def _body(text: str, start: int) -> str:
+    """The text from `start` to the brace that closes the block it lies in."""
+    depth = 1
+    for i, letter in enumerate(text[start:], start):
+        depth += (letter == "{") - (letter == "}")
+        if depth == 0:
+            return text[start:i]
+    return text[start:]
 
 
 def _split(arguments: str) -> list[str]:
@@ -132,7 +153,9 @@ def _ctype(declaration: str, *, named: bool = False) -> Any:
     if "*" in declaration or "[" in declaration:
         return ctypes.c_void_p
     words = [w for w in declaration.split() if w not in {"const", "restrict", "__restrict__"}]
-    kind = " ".join(words[:-1] if named and len(words) > 1 else words).removeprefix("std::")
+    if named and len(words) > 1 and words[-1] not in _CTYPES:
+        words.pop()
+    kind = " ".join(words).removeprefix("std::")
     if kind not in _CTYPES:
         raise BuildError(f"cannot pass {declaration!r} through ctypes: use a pointer or a number")
     return _CTYPES[kind]

@@ -39,6 +39,7 @@ def freeze(pid: int) -> None:
     while not _stands(pid):
         if time.monotonic() > deadline:
             raise HarnessError("a worker could not be stopped")
+        time.sleep(20e-6)
 
 
 def thaw(pid: int) -> None:

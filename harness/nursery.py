@@ -37,7 +37,7 @@ class Nursery:
     def __init__(self, *, threads: int) -> None:
         self.threads = threads
         self.cpus = sorted(os.sched_getaffinity(0))[:threads]
-        self.root = Path(tempfile.mkdtemp(prefix="kernelwright-"))
+        self.root = Path(tempfile.mkdtemp(prefix="kernelwright-", dir=_base()))
         self.root.chmod(0o711)
         self._lock = threading.Lock()
         self._numbers = itertools.count()
@@ -55,9 +55,13 @@ class Nursery:
                 cwd=self.root,
             )
         self._control = ours
-        self._control.settimeout(_START_SECONDS)
-        self._answer("start")
-        self._control.settimeout(None)
+        try:
+            self._control.settimeout(_START_SECONDS)
+            self._answer("start")
+            self._control.settimeout(None)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Nursery:
         return self
@@ -88,9 +92,13 @@ class Nursery:
         """Fork a worker with a socket and an arena; returns its process id."""
         return self._pid({"fork": dict(config)}, descriptors)
 
-    def run(self, cage: Cage, argv: Sequence[str]) -> int:
-        """Start a caged program; returns its process id. Its output is in `output.log`."""
-        return self._pid({"run": asdict(cage), "argv": list(argv)}, [])
+    def run(self, cage: Cage, argv: Sequence[str], log: Path) -> int:
+        """Start a caged program whose output goes to `log`; returns its process id."""
+        return self._pid({"run": asdict(cage), "argv": list(argv), "log": str(log)}, [])
+
+    def sweep(self) -> int:
+        """Kill daemons that workers left behind; returns how many there were."""
+        return int(self._ask({"sweep": True}, [])["strays"])
 
     def reap(self, pid: int, timeout: float) -> tuple[int | None, int]:
         """Wait, then kill what is left of a worker.
@@ -109,7 +117,7 @@ class Nursery:
             self._process.kill()
             self._process.wait()
         self._log.close()
-        shutil.rmtree(self.root, ignore_errors=True)
+        remove(self.root)
 
     def _pid(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> int:
         return int(self._ask(request, descriptors)["pid"])
@@ -134,6 +142,26 @@ class Nursery:
         if "error" in answer:
             raise HarnessError(f"the pre-warmed process failed: {answer['error']}")
         return answer
+
+
+def remove(folder: Path) -> None:
+    """Delete a folder that foreign code has written to, however deep."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:
+        subprocess.run(["rm", "-rf", "--", str(folder)], check=False)
+
+
+def _base() -> str:
+    """A folder for scratch folders that other user ids can reach, where candidates have their own."""
+    chosen = tempfile.gettempdir()
+    if not level().own_user:
+        return chosen
+    for base in (chosen, "/tmp", "/var/tmp"):
+        parts = [Path(base), *Path(base).parents]
+        if all(part.is_dir() and part.stat().st_mode & 0o001 for part in parts):
+            return base
+    raise HarnessError(f"other users cannot reach {chosen}: set TMPDIR to a folder that they can")
 
 
 def scrubbed_environment(threads: int) -> dict[str, str]:

@@ -60,7 +60,7 @@ def device_facts(threads: int) -> DeviceFacts:
         data = json.loads(kept.read_text())
         bandwidth = {int(k): float(v) for k, v in data["bandwidth_gbs"].items()}
         peak = float(data["peak_gflops"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         bandwidth, peak = _measure(threads)
         kept.parent.mkdir(parents=True, exist_ok=True)
         text = {

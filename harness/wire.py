@@ -8,6 +8,7 @@ read. Both sides use this module; nothing in it trusts the other side's sizes.
 from __future__ import annotations
 
 import json
+import math
 import select
 import socket
 import struct
@@ -20,6 +21,9 @@ import torch
 
 MAX_FRAME = 8 << 20
 """Bytes; a longer frame is a breach of the protocol."""
+
+MAX_TENSOR = 1 << 36
+"""Bytes; no tensor that crosses is larger."""
 
 DTYPES: dict[str, torch.dtype] = {
     str(dtype).removeprefix("torch."): dtype
@@ -82,10 +86,17 @@ class Region:
                 tuple(int(n) for n in data["shape"]),
                 tuple(int(n) for n in data["stride"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise WireError(f"not a tensor description: {error}") from error
         sizes = (*region.shape, *region.stride, region.address)
-        if region.dtype not in DTYPES or min(sizes) < 0 or len(region.shape) != len(region.stride):
+        if (
+            region.dtype not in DTYPES
+            or min(sizes) < 0
+            or max(sizes) >= 1 << 62
+            or len(region.shape) != len(region.stride)
+            or region.nbytes > MAX_TENSOR
+            or math.prod(region.shape) * DTYPES[region.dtype].itemsize > MAX_TENSOR
+        ):
             raise WireError("not a tensor description")
         return region
 

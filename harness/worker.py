@@ -8,9 +8,9 @@ itself is only ever where its outputs lie.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
-import shutil
 import signal
 import socket
 import struct
@@ -27,7 +27,7 @@ from kernelwright.harness.arena import ALIGN, Arena, footprint, place
 from kernelwright.harness.builds import Builder, cache_folder
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.inline_cpp import BuildError
-from kernelwright.harness.nursery import Nursery
+from kernelwright.harness.nursery import Nursery, remove
 from kernelwright.harness.sandbox import Cage, level
 from kernelwright.harness.sandbox.cage import python_folders
 from kernelwright.harness.wire import Region
@@ -36,6 +36,9 @@ Value = torch.Tensor | int | float | bool
 LOAD_SECONDS = 120.0
 MAX_BUILDS = 16
 _LOG_TAIL = 2000
+_LONGEST_MESSAGE = 4000
+_SEND_SECONDS = 10.0
+"""A worker that does not read what we send is gone for us."""
 
 
 class Fault(Exception):
@@ -91,6 +94,8 @@ class Worker:
         self.folder, user = nursery.scratch(caged=setup.caged)
         self._arena = Arena(max(inputs_bytes, footprint([t for _, t in setup.state])) + (64 << 10))
         ours, theirs = socket.socketpair()
+        patience = struct.pack("ll", int(_SEND_SECONDS), 0)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
         self._sock = ours
         self._layouts: list[Layout] = []
         scratch = str(self.folder / "tmp")
@@ -102,17 +107,28 @@ class Worker:
             "cpus": nursery.cpus,
             "threads": nursery.threads,
             "environment": _environment(scratch, setup),
+            "log": str(self.folder / "output.log"),
         }
         with theirs:
             self.pid = nursery.fork(config, [theirs.fileno(), self._arena.fd])
         self.alive = True
+        self.returns_input = False
+        """Whether an output of the latest call lay in the memory of the inputs."""
         try:
+            self._arena_there = self._hello()
             self._load(setup)
         except BaseException:
             self.close()
             raise
 
     # -- commands ---------------------------------------------------------------------------------
+
+    def _hello(self) -> int:
+        """Where the worker has the arena in its memory, said before any foreign code is there."""
+        try:
+            return int(wire.receive(self._sock, LOAD_SECONDS)["arena"])
+        except wire.WireError as error:
+            raise HarnessError(f"a worker could not start{self._tail()}") from error
 
     def _load(self, setup: Setup) -> None:
         regions, _ = place([t for _, t in setup.state])
@@ -141,10 +157,11 @@ class Worker:
         *,
         skew: int = 0,
         timeout: float | None = None,
+        most_bytes: int | None = None,
     ) -> list[torch.Tensor]:
         """One checked call: outputs as they lie in the worker's memory when it answers.
 
-        Raises Fault, also when an input was changed or an output is an input.
+        Raises Fault, also when an input was changed or the outputs take more than `most_bytes`.
         """
         message, regions, written = self._write([inputs], gradients, skew)
         answer = self._command(
@@ -154,6 +171,13 @@ class Worker:
         self._freeze()
         described = self._parse(answer.get("outputs"))
         self._layouts = [Layout(r.dtype, r.shape, r.stride) for r in described]
+        size = sum(region.nbytes for region in described)
+        if most_bytes is not None and size > most_bytes:
+            raise Fault(
+                "wrong_shape", f"the outputs take {size} bytes, far more than the reference's"
+            )
+        here = range(self._arena_there, self._arena_there + self._arena.size)
+        self.returns_input = any(region.nbytes and region.address in here for region in described)
         outputs = [self._read(region) for region in described]
         self._check_inputs(regions, written)
         memory.thaw(self.pid)
@@ -166,22 +190,28 @@ class Worker:
 
         Needs an earlier `call`, from which the layout of the outputs is known. Raises Fault.
         """
-        message, regions, written = self._write(calls, gradients, self._random.randrange(2) * 16)
+        message, regions, written = self._place(calls, gradients, self._random.randrange(2) * 16)
         memory.thaw(self.pid)
         self._command({"do": "batch", **message}, self._timeout)
+        self._freeze()  # the inputs appear only now, when nothing can work on them ahead of the clock
+        self._fill(regions, written)
         count = len(calls) * len(self._layouts)
-        deadline = time.monotonic() + self._timeout * max(1, len(calls))
+        deadline = time.monotonic() + self._timeout
         begin = time.perf_counter_ns()
         try:
+            memory.thaw(self.pid)
             self._sock.sendall(b"g")
-            body = wire.read_exactly(self._sock, 5 + 8 * count, deadline)
-        except (wire.WireError, OSError) as error:
+            kind = wire.read_exactly(self._sock, 1, deadline)
+            if kind != b"d":  # the first byte of the length of a frame: a call raised
+                raise self._raised_in_batch(kind, deadline)
+            body = wire.read_exactly(self._sock, 4 + 8 * count, deadline)
+        except (wire.WireError, memory.Unreadable, OSError) as error:
             raise self._post_mortem(error) from error
-        end = time.perf_counter_ns()
         self._freeze()
-        if body[:1] != b"d" or struct.unpack("<I", body[1:5])[0] != count:
+        end = time.perf_counter_ns()
+        if struct.unpack("<I", body[:4])[0] != count:
             raise Fault("protocol", "the worker broke the protocol of timed calls")
-        addresses = struct.unpack(f"<{count}Q", body[5:])
+        addresses = struct.unpack(f"<{count}Q", body[4:])
         flat = [
             self._read(Region(address, layout.dtype, layout.shape, layout.stride))
             for address, layout in zip(addresses, self._layouts * len(calls), strict=True)
@@ -200,6 +230,7 @@ class Worker:
     def lockdown(self) -> None:
         """Forbid new processes, and make sure that none is there. Raises Fault."""
         self._command({"do": "lockdown"}, self._timeout)
+        self.check_alone()
         if not level().seccomp:
             return
         for task in Path(f"/proc/{self.pid}/task").iterdir():
@@ -207,8 +238,15 @@ class Worker:
             count = status.partition("Seccomp_filters:")[2].split()
             if count and int(count[0]) < 2:
                 raise Fault("lockdown_evaded", "the candidate kept its right to start processes")
-            if (task / "children").exists() and (task / "children").read_text().strip():
-                raise Fault("left_process", "the candidate left a process of its own running")
+
+    def check_alone(self) -> None:
+        """Raises Fault when the worker has children, or orphans were left to the nursery."""
+        found = self._nursery.sweep()
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # a thread that has just ended
+                found += len((task / "children").read_text().split())
+        if found:
+            raise Fault("left_process", "the candidate left a process of its own running")
 
     def profile(self, inputs: Sequence[Value], repeat: int) -> tuple[dict[str, float], float]:
         """Microseconds by ATen operator over `repeat` calls, and of the calls altogether."""
@@ -238,7 +276,7 @@ class Worker:
             memory.thaw(self.pid)
         _, strays = self._nursery.reap(self.pid, 0.05)
         self._arena.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove(self.folder)
         return strays
 
     # -- protocol ---------------------------------------------------------------------------------
@@ -246,7 +284,19 @@ class Worker:
     def _write(
         self, calls: Sequence[Sequence[Value]], gradients: Sequence[torch.Tensor] | None, skew: int
     ) -> tuple[dict[str, Any], list[Region], list[torch.Tensor]]:
-        """Put inputs (and output gradients) into the arena, at an address that varies."""
+        """Put inputs (and output gradients) into the arena."""
+        message, regions, written = self._place(calls, gradients, skew)
+        self._fill(regions, written)
+        return message, regions, written
+
+    def _fill(self, regions: Sequence[Region], values: Sequence[torch.Tensor]) -> None:
+        for region, value in zip(regions, values, strict=True):
+            self._arena.write(region, value)
+
+    def _place(
+        self, calls: Sequence[Sequence[Value]], gradients: Sequence[torch.Tensor] | None, skew: int
+    ) -> tuple[dict[str, Any], list[Region], list[torch.Tensor]]:
+        """Places in the arena, at an address that varies, and the message that describes them."""
         tensors = [v for inputs in calls for v in inputs if isinstance(v, torch.Tensor)]
         everything = [*tensors, *(gradients or ())]
         room = self._arena.size - footprint(everything) - skew * 16 * len(everything)
@@ -254,8 +304,6 @@ class Worker:
         regions, end = place(everything, start, skew=skew)
         if end > self._arena.size:
             raise HarnessError("the inputs do not fit into the worker's arena")
-        for region, tensor in zip(regions, everything, strict=True):
-            self._arena.write(region, tensor)
         places = iter(regions)
         described = [
             [next(places).to_json() if isinstance(v, torch.Tensor) else v for v in inputs]
@@ -272,14 +320,16 @@ class Worker:
     def _command(self, message: dict[str, Any], timeout: float) -> dict[str, Any]:
         """Send one command and serve builds until its answer. Raises Fault."""
         builds = 0
+        deadline = time.monotonic() + timeout
         try:
             wire.send(self._sock, message)
-            while True:
-                answer = wire.receive(self._sock, timeout)
-                if "build" not in answer:
-                    break
+            while "build" in (
+                answer := wire.receive(self._sock, max(0.0, deadline - time.monotonic()))
+            ):
                 builds += 1
-                wire.send(self._sock, self._build(answer, builds))
+                if builds > MAX_BUILDS:
+                    raise Fault("build_failed", f"more than {MAX_BUILDS} builds")
+                wire.send(self._sock, self._build(answer))
         except wire.WireError as error:
             raise self._post_mortem(error) from error
         if "error" in answer:
@@ -294,11 +344,20 @@ class Worker:
         if "error" in answer:
             raise _raised(answer["error"])
 
-    def _build(self, request: dict[str, Any], number: int) -> dict[str, Any]:
-        if number > MAX_BUILDS:
-            return {"error": f"more than {MAX_BUILDS} builds"}
+    def _raised_in_batch(self, first: bytes, deadline: float) -> Fault:
+        """What a timed call raised: the rest of a frame whose first byte has been read."""
+        (size,) = struct.unpack("<I", first + wire.read_exactly(self._sock, 3, deadline))
+        if size > wire.MAX_FRAME:
+            return Fault("protocol", "the worker broke the protocol of timed calls")
+        answer = json.loads(wire.read_exactly(self._sock, size, deadline))
+        return _raised(answer.get("error") if isinstance(answer, dict) else None)
+
+    def _build(self, request: dict[str, Any]) -> dict[str, Any]:
+        given = request.get("flags", [])
+        if not isinstance(given, list):
+            return {"error": "flags must be a list"}
         try:
-            flags = [str(flag) for flag in request.get("flags", [])]
+            flags = [str(flag) for flag in given]
             path = self._builder.build(str(request["build"]), flags, self.folder / "builds")
         except BuildError as error:
             return {"error": str(error)}
@@ -350,26 +409,25 @@ class Worker:
         tail = self._tail()
         self.close()
         if status is not None and status < 0:
-            name = signal.Signals(-status).name
+            known = -status in set(signal.Signals)
+            name = signal.Signals(-status).name if known else f"signal {-status}"
             hint = {
                 "SIGXCPU": " (processor time limit)",
                 "SIGXFSZ": " (output or file size limit)",
                 "SIGSYS": " (forbidden system call)",
             }.get(name, "")
             return Fault("crash", f"the process died of {name}{hint}{tail}")
-        if status == 97:
-            return Fault("sandbox", f"the worker could not start{tail}")
         return Fault("exit", f"the process ended by itself with status {status}{tail}")
 
     def _tail(self) -> str:
-        log = self.folder / "tmp" / "output.log"
+        log = self.folder / "output.log"
         try:
             with log.open("rb") as stream:
                 stream.seek(max(0, os.fstat(stream.fileno()).st_size - _LOG_TAIL))
                 text = stream.read(_LOG_TAIL).decode(errors="replace").strip()
         except OSError:
             return ""
-        return f": {text}" if text else ""
+        return f": {_plain(text)}" if text else ""
 
 
 def same_bytes(a: torch.Tensor, b: torch.Tensor) -> bool:
@@ -384,11 +442,19 @@ def _raised(error: Any) -> Fault:
     """The exception that the worker's code raised, as a fault."""
     if not isinstance(error, dict):
         return Fault("protocol", "the worker broke the protocol")
-    kind, message = str(error.get("type")), str(error.get("message"))
+    kind, message = _plain(str(error.get("type"))[:100]), _plain(str(error.get("message")))
     line = f" (line {error['line']})" if isinstance(error.get("line"), int) else ""
     if kind == "BuildError":
         return Fault("build_failed", message)
     return Fault("exception", f"{kind}: {message}{line}")
+
+
+def _plain(text: str) -> str:
+    """Text from a worker, of bearable length and without terminal control codes."""
+    kept = text[:_LONGEST_MESSAGE]
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in kept
+    )
 
 
 def _environment(scratch: str, setup: Setup) -> dict[str, str]:

@@ -4,7 +4,8 @@ Run as `python -m kernelwright.harness.zygote FD`. It never runs an operator (a 
 behind it would hang), holds no answer and no secret, and reaps what it forked, strays included.
 Requests on FD (a SOCK_SEQPACKET pair), JSON, one at a time:
   {"fork": {...WorkerConfig}} with two descriptors (socket, arena) -> {"pid": n}
-  {"run": {...}, "argv": [...]} -> {"pid": n}     a caged program, the compiler
+  {"run": {...}, "argv": [...], "log": path} -> {"pid": n}     a caged program, the compiler
+  {"sweep": true}               -> {"strays": n}  daemons that workers left, killed
   {"reap": pid, "timeout": s}   -> {"status": n or null, "strays": n}
 """
 
@@ -52,13 +53,15 @@ def main() -> None:
         request = json.loads(data)
         try:
             answer = serve(request, list(descriptors), control, known)
-        except OSError as error:
-            answer = {"error": str(error)}
+        except (OSError, KeyError, ValueError) as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
         for descriptor in descriptors:
             os.close(descriptor)
         control.send(json.dumps(answer).encode())
     for pid in known:
         kill_tree(pid)
+        os.waitpid(pid, 0)
+    sweep(set())
 
 
 def serve(
@@ -67,6 +70,8 @@ def serve(
     """Carry out one request."""
     if "reap" in request:
         return reap(request["reap"], request["timeout"], known)
+    if "sweep" in request:
+        return {"strays": sweep(known)}
     pid = os.fork()
     if pid == 0:
         try:
@@ -74,7 +79,7 @@ def serve(
             os.setsid()
             die_with_parent()
             if "run" in request:
-                run_program(request["run"], request["argv"])
+                run_program(request["run"], request["argv"], request["log"])
             else:
                 child.main(request["fork"], *descriptors)
         except BaseException as error:
@@ -85,13 +90,10 @@ def serve(
     return {"pid": pid}
 
 
-def run_program(config: dict[str, Any], argv: list[str]) -> None:
-    """Become a caged program whose output goes to `output.log` in its scratch folder."""
+def run_program(config: dict[str, Any], argv: list[str], log: str) -> None:
+    """Become a caged program whose output goes to the file `log`."""
     scratch = config["scratch"]
-    log = os.open(f"{scratch}/output.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    null = os.open("/dev/null", os.O_RDONLY)
-    for source, target in ((null, 0), (log, 1), (log, 2)):
-        os.dup2(source, target)
+    child.redirect(log)
     os.closerange(3, 1024)
     os.chdir(scratch)
     environment = {"PATH": os.environ["PATH"], "TMPDIR": scratch, "HOME": scratch, "LC_ALL": "C"}
@@ -112,10 +114,11 @@ def reap(pid: int, timeout: float, known: set[int]) -> dict[str, Any]:
         if time.monotonic() >= deadline:
             break
         time.sleep(0.001)
-    kill_tree(pid)
-    if pid in known and status is None:
-        os.waitpid(pid, 0)
-    known.discard(pid)
+    if pid in known:  # else its number may be somebody else's by now
+        kill_tree(pid)
+        if status is None:
+            os.waitpid(pid, 0)
+        known.discard(pid)
     return {"status": status, "strays": sweep(known)}
 
 
@@ -136,11 +139,16 @@ def sweep(known: set[int]) -> int:
         if not strays:
             break
         for pid in strays:
-            found += 1
+            found += not is_zombie(pid)
             os.kill(pid, signal.SIGKILL)
         for pid in strays:
             os.waitpid(pid, 0)
     return found
+
+
+def is_zombie(pid: int) -> bool:
+    """Whether a process has ended and only waits to be reaped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def children(pid: int) -> list[int]:

@@ -27,7 +27,9 @@ _NUMBERS: dict[str, dict[str, int]] = {
         "unshare": 272, "perf_event_open": 298, "setns": 308, "process_vm_readv": 310,
         "process_vm_writev": 311, "finit_module": 313, "bpf": 321, "execveat": 322,
         "userfaultfd": 323, "pidfd_send_signal": 424, "io_uring_setup": 425, "clone3": 435,
-        "pidfd_getfd": 438, "setpriority": 141, "sched_setscheduler": 144,
+        "pidfd_getfd": 438, "setpriority": 141, "sched_setscheduler": 144, "shmget": 29,
+        "semget": 64, "msgget": 68, "mq_open": 240, "rt_sigqueueinfo": 129,
+        "rt_tgsigqueueinfo": 297, "prlimit64": 302,
     },
     "aarch64": {
         "socket": 198, "connect": 203, "bind": 200, "listen": 201, "clone": 220, "execve": 221,
@@ -38,7 +40,9 @@ _NUMBERS: dict[str, dict[str, int]] = {
         "perf_event_open": 241, "setns": 268, "process_vm_readv": 270, "process_vm_writev": 271,
         "finit_module": 273, "bpf": 280, "execveat": 281, "userfaultfd": 282,
         "pidfd_send_signal": 424, "io_uring_setup": 425, "clone3": 435, "pidfd_getfd": 438,
-        "setpriority": 140, "sched_setscheduler": 119,
+        "setpriority": 140, "sched_setscheduler": 119, "shmget": 194, "semget": 190,
+        "msgget": 186, "mq_open": 180, "rt_sigqueueinfo": 138, "rt_tgsigqueueinfo": 240,
+        "prlimit64": 261,
     },
 }  # fmt: skip
 _ALWAYS = (
@@ -46,10 +50,11 @@ _ALWAYS = (
     "reboot", "sethostname", "init_module", "delete_module", "tkill", "sched_setaffinity",
     "clock_settime", "kexec_load", "add_key", "keyctl", "unshare", "perf_event_open", "setns",
     "process_vm_readv", "process_vm_writev", "finit_module", "bpf", "userfaultfd",
-    "pidfd_send_signal", "io_uring_setup", "pidfd_getfd", "sched_setscheduler",
+    "pidfd_send_signal", "io_uring_setup", "pidfd_getfd", "sched_setscheduler", "setpriority",
+    "shmget", "semget", "msgget", "mq_open", "rt_sigqueueinfo", "rt_tgsigqueueinfo",
 )  # fmt: skip
 _PROCESSES = ("fork", "vfork", "execve", "execveat")
-CLONE_THREAD = 0x10000
+CLONE_PARENT, CLONE_THREAD = 0x8000, 0x10000
 CLONE_NEW_NAMESPACES = 0x7E020000
 PR_SET_DUMPABLE = 4
 
@@ -85,7 +90,8 @@ def fence() -> list[_Rule]:
         *(_Rule(name, _deny()) for name in _ALWAYS),
         # Without clone3 (whose flags a filter cannot see) glibc falls back to clone.
         _Rule("clone3", _deny(errno.ENOSYS)),
-        _Rule("clone", _deny(), 0, (_ANY_BIT, CLONE_NEW_NAMESPACES)),
+        _Rule("clone", _deny(), 0, (_ANY_BIT, CLONE_NEW_NAMESPACES | CLONE_PARENT)),
+        _Rule("prlimit64", _deny(), 0, (_EQUAL, 0), negate=True),
         _Rule("kill", _deny(), 0, mine, negate=True),
         _Rule("tgkill", _deny(), 0, mine, negate=True),
         _Rule("prctl", _deny(), 0, (_EQUAL, PR_SET_DUMPABLE)),
