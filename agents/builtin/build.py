@@ -64,8 +64,8 @@ def build(traced: Traced, one_pass_variance: bool = False) -> Built:
 
 
 def _lowered(node: fx.Node, env: dict[str, Any], program: Program, operators: list[str]) -> Any:
-    args = fx.map_arg(node.args, lambda n: env[n.name])
-    named = dict(fx.map_arg(node.kwargs, lambda n: env[n.name]))
+    args: Any = fx.map_arg(node.args, lambda n: env[n.name])
+    named: dict[str, Any] = dict(fx.map_arg(node.kwargs, lambda n: env[n.name]))
     if node.target is operator.getitem:
         return args[0][args[1]]
     name = str(node.target)

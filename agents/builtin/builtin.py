@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 from kernelwright.agents.builtin.advice import advise
-from kernelwright.agents.builtin.compile import compile_traced
+from kernelwright.agents.builtin.compile import Compiled, compile_traced
+from kernelwright.agents.builtin.fuse import TemplateCall, worthless
+from kernelwright.agents.builtin.kernel import Kernel
 from kernelwright.agents.builtin.plan import Plan
 from kernelwright.agents.builtin.strategy import BASE, Strategy, name_of, order, space
 from kernelwright.agents.builtin.trace import OTHER_MODEL, Traced, trace
@@ -28,7 +30,14 @@ class BuiltinCoder:
         tried = {_body(a.candidate) for a in brief.history}
         directive = brief.advice.directive if brief.advice else {}
         for strategy in order(directive):
-            candidate = _candidate(traced, strategy, brief.device)
+            compiled = _compiled(traced, strategy, brief.device)
+            idle = worthless(compiled.plan.stages)
+            if idle:
+                raise NoIdea(
+                    f"the built-in model leaves {idle} to the library, and nothing else of "
+                    f"{brief.task.name} is left to fuse; {OTHER_MODEL}"
+                )
+            candidate = Candidate(compiled.text)
             if _body(candidate) not in tried:
                 return Proposal((candidate,), f"{strategy.name}: {strategy.says}")
         raise NoIdea(f"the built-in model has tried all it knows on {brief.task.name}")
@@ -50,10 +59,11 @@ def explain(task: Task) -> str:
 
 def describe(plan: Plan) -> str:
     """A plan in words, one line a stage."""
-    from kernelwright.agents.builtin.kernel import Kernel
-
     lines = [f"operators: {', '.join(plan.built.operators)}"]
     for stage in plan.stages:
+        if isinstance(stage, TemplateCall):
+            lines.append(f"template: {stage.says} ({stage.work:,} operations)")
+            continue
         if not isinstance(stage, Kernel):
             lines.append(f"library: {stage.name} ({stage.work:,} operations)")
             continue
@@ -82,9 +92,9 @@ def _traced(task: Task) -> Traced:
     return _traced_source(task.name, task.source)
 
 
-def _candidate(traced: Traced, strategy: Strategy, device: DeviceFacts) -> Candidate:
+def _compiled(traced: Traced, strategy: Strategy, device: DeviceFacts) -> Compiled:
     note = f"Built-in model, strategy {strategy.name}: {strategy.says}."
-    return Candidate(compile_traced(traced, strategy.choices, space(strategy, device), note).text)
+    return compile_traced(traced, strategy.choices, space(strategy, device), note)
 
 
 def _body(candidate: Candidate) -> str:

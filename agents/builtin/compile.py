@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kernelwright.agents.builtin.build import build
-from kernelwright.agents.builtin.fuse import fused
+from kernelwright.agents.builtin.fuse import aliases, fused
 from kernelwright.agents.builtin.plan import Choices, Plan, Planner
 from kernelwright.agents.builtin.python_file import write_file
 from kernelwright.agents.builtin.source import Source, write_source
@@ -28,6 +28,7 @@ def compile_traced(
     plan = Planner(build(traced, choices.one_pass_variance), choices).run()
     if choices.attention or choices.products:
         plan.stages = fused(plan.stages, choices.attention, choices.products)
+    plan.aliases = aliases(plan.stages)
     source = write_source(plan)
     used = {name: values for name, values in space.items() if name in source.traits}
     if source.kernels and "VEC" in space:

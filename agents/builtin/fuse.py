@@ -89,6 +89,42 @@ def readers(stages: list[AnyStage], buffer: Buffer) -> list[AnyStage]:
     return found
 
 
+def aliases(stages: list[AnyStage]) -> dict[Buffer, Buffer]:
+    """Results of kernels that can lie where the library's result lay that they are made of."""
+    found: dict[Buffer, Buffer] = {}
+    for call in stages:
+        if not isinstance(call, LibraryCall) or call.result.strides:
+            continue
+        using = readers(stages, call.result)
+        if len(using) != 1 or not isinstance(using[0], Kernel) or _has_reductions(using[0]):
+            continue
+        for part in using[0].parts:
+            for store in part.stores:
+                loads = [
+                    n
+                    for n in walk([s.expr for s in part.stores])
+                    if n.op == "load" and n.attr[0] is call.result
+                ]
+                if (
+                    len(using[0].parts) == len(part.stores) == 1
+                    and store.buffer.dtype == call.result.dtype
+                    and store.buffer.size == call.result.size
+                    and all(n.attr[1] == store.index for n in loads)
+                ):
+                    found[store.buffer] = call.result
+    return found
+
+
+def worthless(stages: list[AnyStage]) -> str | None:
+    """The library operator that does all the work, where nothing else is left to make faster."""
+    calls = [s for s in stages if isinstance(s, LibraryCall)]
+    kernels = [s for s in stages if isinstance(s, Kernel)]
+    templates = len(stages) - len(calls) - len(kernels)
+    if calls and not templates and all(r.op == "load" for k in kernels for r in k.roots):
+        return calls[0].name
+    return None
+
+
 def _replaced(stages: list[AnyStage], call: LibraryCall) -> list[AnyStage] | None:
     """The stages with one library call made a template, or None where that does not go."""
     using = readers(stages, call.result)
@@ -100,11 +136,7 @@ def _replaced(stages: list[AnyStage], call: LibraryCall) -> list[AnyStage] | Non
         if len(using) != 1 or not isinstance(using[0], Kernel):
             return None
         made = _with_epilogue(f"fused{number}", call, using[0])
-    except (Inexpressible, UsageError) as reason:
-        import os
-
-        if os.environ.get("KWDEBUG"):
-            print("no template:", call.name, reason)
+    except (Inexpressible, UsageError):
         return None
     return [made if s is using[0] else s for s in stages if s is not call]
 
@@ -195,7 +227,7 @@ def row_epilogue(
         raise Inexpressible("vectors across rows")
     body = text.write_row()
     buffers = {b: w for b, w in text.buffers.items() if b is not result}
-    if result in text.buffers and text.buffers[result]:
+    if text.buffers.get(result):
         raise Inexpressible("a product that is overwritten")
     own = f"{kernel.name}_row"
     parameters = ", ".join(declaration(b, w) for b, w in text.buffers.items())
@@ -272,7 +304,8 @@ def _float_view(argument: object) -> View:
 
 
 def _operand(view: View) -> Operand:
-    strides = view.strides if len(view.strides) == 3 else (0, *view.strides)
+    steps = view.strides
+    strides = (steps[0] if len(steps) == 3 else 0, steps[-2], steps[-1])
     offset = f"b * {strides[0]} + {view.offset}" if view.offset else ""
     return Operand(view.buffer.name, strides, DTYPE_NAMES[view.buffer.dtype], offset)
 
@@ -360,7 +393,8 @@ def _attention(name: str, call: LibraryCall) -> TemplateCall:
     if k.shape[1] != heads and not call.detail["gqa"]:
         raise Inexpressible("heads that broadcast")
     source, headers = _split(partial(
-        attention_source, name, batch=batch, heads=heads, kv_heads=k.shape[1], q_len=length, kv_len=k.shape[2],
+        attention_source, name, batch=batch, heads=heads, kv_heads=k.shape[1], q_len=length,
+        kv_len=k.shape[2],
         head_dim=dim, value_dim=v.shape[3], scale=float(scale),  # type: ignore[arg-type]
         q_strides=q.strides, k_strides=k.strides, v_strides=v.strides, out_strides=strides,  # type: ignore[arg-type]
         dtype=DTYPE_NAMES[q.buffer.dtype], causal=bool(call.detail["causal"]), score=score,

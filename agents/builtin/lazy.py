@@ -121,6 +121,13 @@ class LibraryCall:
     name: str
     work: int = 0
     detail: dict[str, object] = field(default_factory=dict)
+    extra: tuple[Buffer, ...] = ()
+    """Further results of a call that gives several."""
+
+    @property
+    def results(self) -> tuple[Buffer, ...]:
+        """All results in order."""
+        return (self.result, *self.extra)
 
 
 @dataclass(eq=False)

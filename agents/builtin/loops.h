@@ -1,6 +1,12 @@
 // loops.h: what generated loops need beside vec.h: masked ends, wide kinds, gathers, checked indices.
 #ifndef VEC
-#define VEC kw::WIDTH
+#if defined(__AVX512F__)
+#define VEC 16
+#elif defined(__AVX__)
+#define VEC 8
+#else
+#define VEC 4
+#endif
 #endif
 #ifndef UNROLL
 #define UNROLL 2
@@ -215,6 +221,7 @@ template <class T> KW_INLINE T rem(T a, T b) {
   T r = a % b;
   return (r != 0 && ((r < 0) != (b < 0))) ? r + b : r;
 }
+template <class T> KW_INLINE T truncrem(T a, T b) { return a % b; }
 KW_INLINE long clamp_index(long i, long low, long high) { return i < low ? low : i > high ? high : i; }
 template <class V> KW_INLINE V add(V a, V b) { return a + b; }
 template <class V> KW_INLINE V mul(V a, V b) { return a * b; }

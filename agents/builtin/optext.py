@@ -133,7 +133,7 @@ def operation(node: Expr, args: list[str], vector: bool) -> str:
         return f"kw::pow({args[0]}, {args[1]})"
     if name == "wrap":
         return _wrap(args[0], node.attr, vector)
-    if name in ("floordiv", "rem", "truncdiv"):
+    if name in ("floordiv", "rem", "truncdiv", "truncrem"):
         return _integer(name, args, kind, vector)
     if name == "libm":
         return _libm(node.attr, args, kind, vector)

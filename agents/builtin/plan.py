@@ -18,7 +18,7 @@ from kernelwright.agents.builtin import expr, index
 from kernelwright.agents.builtin.build import Built
 from kernelwright.agents.builtin.expr import KINDS, WEIGHTS, Buffer, Expr, Kind, walk
 from kernelwright.agents.builtin.index import Index, Var
-from kernelwright.agents.builtin.kernel import Kernel, Part, Stage, Store
+from kernelwright.agents.builtin.kernel import Kernel, Part, Store
 from kernelwright.agents.builtin.lazy import (
     Lazy,
     LibraryCall,
@@ -77,6 +77,8 @@ class Plan:
     stages: list[Any] = field(default_factory=list)
     """`Kernel`, `LibraryCall` or `TemplateCall`."""
     temporaries: list[Buffer] = field(default_factory=list)
+    aliases: dict[Buffer, Buffer] = field(default_factory=dict)
+    """Results that are written over a library's result, which nobody reads after that."""
 
 
 class Planner:
@@ -112,7 +114,7 @@ class Planner:
                 lazy = Lazy(argument.shape, argument.dtype, argument.element)
                 self._materialise([Materialise(lazy, buffer)])
                 argument.stored = buffer
-        self.plan.temporaries.append(step.result)
+        self.plan.temporaries += step.results
         self.plan.stages.append(step)
 
     def _temporary(self, dtype: torch.dtype, shape: Sequence[int]) -> Buffer:
@@ -190,7 +192,8 @@ class Planner:
             return math.prod(v.extent for v in vs)
 
         def cost(node: Expr) -> int:
-            return extent(free[node]) * math.prod(node.attr[0].ranges)
+            ranges: tuple[int, ...] = node.attr[0].ranges
+            return extent(free[node]) * math.prod(ranges)
 
         rows = free[max(reds, key=cost)]
         for node in reds:

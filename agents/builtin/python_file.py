@@ -183,20 +183,22 @@ def _steps(plan: Plan, source: Source) -> list[str]:
     for call in source.calls:
         if isinstance(call, LibraryCall):
             arguments = [_view(a) for a in call.arguments]
-            lines.append(f"{call.result.name} = {call.text.format(*arguments)}")
-            made.add(call.result)
-            strides = call.result.strides
-            if strides:
-                lines += [
-                    f"if {call.result.name}.stride() != {strides!r}:",
-                    f"    {call.result.name} = torch.empty_strided({call.result.shape!r}, {strides!r}, "
-                    f"dtype={call.result.dtype}).copy_({call.result.name})",
-                ]
+            names = ", ".join(r.name for r in call.results)
+            lines.append(f"{names} = {call.text.format(*arguments)}")
+            for result in call.results:
+                made.add(result)
+                lines += _relaid(result)
             continue
         for buffer in call.buffers:
             if buffer not in made:
                 made.add(buffer)
-                lines.append(_empty(buffer))
+                over = plan.aliases.get(buffer)
+                if over is None:
+                    lines.append(_empty(buffer))
+                elif over.shape == buffer.shape:
+                    lines.append(f"{buffer.name} = {over.name}")
+                else:
+                    lines.append(f"{buffer.name} = {over.name}.view({buffer.shape!r})")
         text = f"{call.name}({', '.join(b.name for b in call.buffers)})"
         if call.checks:
             lines += [f"if {text}:", '    raise IndexError("index out of range")']
@@ -204,6 +206,18 @@ def _steps(plan: Plan, source: Source) -> list[str]:
             lines.append(text)
     lines += [_empty(m.into) for m in plan.built.outputs if m.into not in made]
     return lines
+
+
+def _relaid(result: Buffer) -> list[str]:
+    """The library may lay a result out in another way than it said when it was traced."""
+    strides = result.strides
+    if not strides:
+        return []
+    return [
+        f"if {result.name}.stride() != {strides!r}:",
+        f"    {result.name} = torch.empty_strided({result.shape!r}, {strides!r}, "
+        f"dtype={result.dtype}).copy_({result.name})",
+    ]
 
 
 def _empty(buffer: Buffer) -> str:
@@ -217,9 +231,9 @@ def _view(tensor: Lazy) -> str:
     own = buffer.strides or _contiguous(buffer.shape)
     if view.offset == 0 and view.shape == buffer.shape and view.strides == own:
         return name
-    if view.offset == 0 and len(view.shape) == 2 and view.shape[::-1] == buffer.shape:
-        if view.strides == tuple(reversed(own)):
-            return f"{name}.t()"
+    turned = (view.shape[::-1], view.strides[::-1]) == (buffer.shape, own)
+    if view.offset == 0 and len(view.shape) == 2 and turned:
+        return f"{name}.t()"
     return f"{name}.as_strided({view.shape!r}, {_filled(view)!r}, {view.offset})"
 
 

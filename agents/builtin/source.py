@@ -14,7 +14,6 @@ from kernelwright.agents.builtin.optext import ELEMENT
 from kernelwright.agents.builtin.plan import Plan
 from kernelwright.agents.builtin.templates import header
 
-
 BLOCKING = frozenset({"KC", "NC", "MC", "MR", "NR", "KEYS", "QUERIES"})
 """Names that mean something for one template only."""
 KEPT = ("THREADS", "EXP_DEGREE")

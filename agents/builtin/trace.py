@@ -23,6 +23,19 @@ from kernelwright.tasks.task import Task
 
 CONSTANT_BYTES = 1 << 20
 """Largest tensor that is written into a candidate as a literal."""
+KEPT = (
+    torch.ops.aten.scaled_dot_product_attention.default,
+    torch.ops.aten.var_mean.correction,
+    torch.ops.aten.silu.default,
+    torch.ops.aten.softplus.default,
+    torch.ops.aten.logsumexp.default,
+    torch.ops.aten.mse_loss.default,
+    torch.ops.aten.smooth_l1_loss.default,
+    torch.ops.aten.huber_loss.default,
+    torch.ops.aten.avg_pool1d.default,
+    torch.ops.aten.max_pool2d_with_indices.default,
+)
+"""Operators that are not taken apart: here they cost less whole, or treat NaN as torch does."""
 OTHER_MODEL = "a language model may: --model openai:NAME or --model anthropic:NAME"
 
 
@@ -137,13 +150,13 @@ class Literally:
 
 
 def _decompositions() -> dict[Any, Any]:
-    """Core ATen, but attention kept whole."""
-    table = torch.export.default_decompositions()
-    keep = [torch.ops.aten.scaled_dot_product_attention.default]
-    for operator in keep:
+    """Core ATen, but for what is lowered better as a whole."""
+    table: dict[Any, Any] = dict(
+        torch.export.default_decompositions().items()  # type: ignore[no-untyped-call]
+    )
+    for operator in KEPT:
         table.pop(operator, None)
-    result: dict[Any, Any] = table
-    return result
+    return table
 
 
 def _constant(program: torch.export.ExportedProgram, name: str) -> torch.Tensor:

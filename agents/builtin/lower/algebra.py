@@ -25,7 +25,8 @@ SMALL = (torch.int8, torch.int16, torch.uint8)
 
 def broadcast_shape(*shapes: Sequence[int]) -> tuple[int, ...]:
     """The common shape, as torch broadcasts."""
-    return tuple(torch.broadcast_shapes(*shapes))
+    result: tuple[int, ...] = tuple(torch.broadcast_shapes(*shapes))  # type: ignore[no-untyped-call]
+    return result
 
 
 def shape_of(x: Operand) -> tuple[int, ...]:

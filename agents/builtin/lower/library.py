@@ -21,7 +21,6 @@ from kernelwright.agents.builtin.lower.algebra import (
 )
 from kernelwright.agents.builtin.lower.registry import Call, Unsupported, lowers
 
-
 DIRECT_TAPS = 9
 """One-dimensional depthwise convolutions of so many taps at most are loops of their own."""
 
@@ -77,6 +76,11 @@ def _mv(c: Call, a: Lazy, x: Lazy) -> Lazy:
     from kernelwright.agents.builtin.lower.algebra import sum_, unsqueeze
 
     return sum_(call("mul", a, unsqueeze(x, 0), dtype=c.dtype), 1, False)
+
+
+@lowers("addmv.default")
+def _addmv(c: Call, bias: Lazy, a: Lazy, x: Lazy, beta: float = 1, alpha: float = 1) -> Lazy:
+    return _plus(c, _mv(c, a, x), bias, beta, alpha)
 
 
 @lowers("dot.default", "vdot.default")
@@ -182,3 +186,48 @@ def _cdist(c: Call, a: Lazy, b: Lazy, p: float = 2.0, *_: Any) -> Lazy:
         raise Unsupported(f"the {p}-norm")
     squares = sum_(call("mul", away, away, dtype=c.dtype), -1, False)
     return pointwise(lambda x: op("sqrt", op("max", x, number(0, x.kind))), squares, dtype=c.dtype)
+
+
+def _whole(*operators: str) -> None:
+    """Operators that only the library knows, run on tensors in memory."""
+
+    def lowering(c: Call, *args: Any, **named: Any) -> Any:
+        tensors: list[Lazy] = []
+
+        def text(value: Any) -> str:
+            if isinstance(value, Lazy):
+                tensors.append(value)
+                return f"{{{len(tensors) - 1}}}"
+            if isinstance(value, list | tuple):
+                return "[" + ", ".join(text(v) for v in value) + "]"
+            return repr(value)
+
+        inside = [text(a) for a in args] + [f"{k}={text(v)}" for k, v in named.items()]
+        name = c.operator.removeprefix("aten.")
+        results = [_result(c, r) for r in c.results]
+        step = LibraryCall(
+            f"torch.ops.aten.{name}({', '.join(inside)})", tuple(tensors), results[0], name,
+            extra=tuple(results[1:]),
+        )  # fmt: skip
+        c.program.steps.append(step)
+        made = tuple(of_buffer(b) for b in results)
+        return made if len(made) > 1 else made[0]
+
+    lowers(*operators)(lowering)
+
+
+def _result(c: Call, meta: torch.Tensor) -> Buffer:
+    buffer = Buffer(c.program.name("t"), meta.dtype, tuple(meta.shape), "temporary")
+    if not meta.is_contiguous():
+        buffer.strides = tuple(meta.stride())
+    return buffer
+
+
+_whole(
+    "sort.default", "sort.stable", "topk.default", "kthvalue.default", "median.dim", "cummax.default",
+    "cummin.default", "logcumsumexp.default", "scatter.value", "scatter.src", "scatter_add.default",
+    "scatter_reduce.two", "index_put.default", "index_add.default", "bucketize.Tensor",
+    "searchsorted.Tensor", "adaptive_max_pool2d.default", "grid_sampler_2d.default",
+    "upsample_bilinear2d.vec", "upsample_bicubic2d.vec", "upsample_linear1d.vec", "histc.default",
+    "max_unpool2d.default", "linalg_inv_ex.default", "linalg_cholesky_ex.default",
+)  # fmt: skip

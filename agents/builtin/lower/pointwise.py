@@ -10,6 +10,7 @@ import torch
 
 from kernelwright.agents.builtin import expr
 from kernelwright.agents.builtin.expr import Expr, is_float, number, op
+from kernelwright.agents.builtin.lazy import Lazy
 from kernelwright.agents.builtin.lower.algebra import (
     Operand,
     call,
@@ -18,7 +19,6 @@ from kernelwright.agents.builtin.lower.algebra import (
     to_dtype,
 )
 from kernelwright.agents.builtin.lower.registry import Call, Unsupported, lowers
-from kernelwright.agents.builtin.lazy import Lazy
 
 # ---- one operation, one node ----
 
@@ -78,7 +78,7 @@ _libm(("lgamma.default",), "lgamma")
 @lowers("fmod.Tensor", "fmod.Scalar")
 def _fmod(c: Call, a: Operand, b: Operand) -> Lazy:
     if not c.dtype.is_floating_point:
-        raise Unsupported("fmod of integers")
+        return call("truncrem", a, b, dtype=c.dtype)
     return pointwise(lambda x, y: op("libm", x, y, attr="fmod"), a, b, dtype=c.dtype)
 
 

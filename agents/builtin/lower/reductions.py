@@ -8,14 +8,12 @@ from typing import Any
 
 import torch
 
-from kernelwright.agents.builtin import expr
 from kernelwright.agents.builtin.expr import KINDS, Expr, number, op
 from kernelwright.agents.builtin.lazy import Lazy, Place, Scan, ScanKind
 from kernelwright.agents.builtin.lower.algebra import (
     call,
     compute_dtype,
     dimensions,
-    expand,
     mean,
     pointwise,
     reduce,
@@ -25,7 +23,7 @@ from kernelwright.agents.builtin.lower.algebra import (
     unsqueeze,
     variance,
 )
-from kernelwright.agents.builtin.lower.registry import Call, Unsupported, lowers
+from kernelwright.agents.builtin.lower.registry import Call, lowers
 
 
 def _finish(x: Lazy, c: Call) -> Lazy:
@@ -120,6 +118,10 @@ def _var_mean(
     spread, centre = variance(
         wide, dims, _correction(unbiased, correction), keepdim, c.program.one_pass_variance
     )
+    # As torch's running update has it: a row with an infinity has no mean either.
+    centre = pointwise(
+        lambda m, v: op("where", op("eq", v, v), m, v), centre, spread, dtype=centre.dtype
+    )
     return _finish(spread, c), _finish(centre, c)
 
 
@@ -144,6 +146,11 @@ def _vector_norm(
         )
     total = sum_(call("pow", size, float(order), dtype=acc), dims, keepdim)
     return _finish(call("pow", total, 1 / float(order), dtype=acc), c)
+
+
+@lowers("dist.default")
+def _dist(c: Call, a: Lazy, b: Lazy, order: float = 2) -> Lazy:
+    return _vector_norm(c, call("sub", a, b, dtype=c.dtype), order)
 
 
 def log_sum_exp(x: Lazy, dims: Any, keepdim: bool) -> Lazy:

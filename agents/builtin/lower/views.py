@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +9,10 @@ import torch
 
 from kernelwright.agents.builtin import expr, index
 from kernelwright.agents.builtin.expr import KINDS, Expr, in_range, number, op
-from kernelwright.agents.builtin.index import ZERO, Index
+from kernelwright.agents.builtin.index import Index
 from kernelwright.agents.builtin.lazy import Lazy, Place, Reduction
 from kernelwright.agents.builtin.lower.algebra import (
-    Operand,
+    broadcast_shape,
     dimensions,
     element_of,
     expand,
@@ -467,13 +466,13 @@ def _index(c: Call, x: Lazy, indices: Sequence[Lazy | None]) -> Lazy:
         raise Unsupported("a mask as an index (the shape of the result depends on values)")
     used = [d for d, i in enumerate(indices) if i is not None]
     given = [i for i in indices if i is not None]
-    shape = tuple(torch.broadcast_shapes(*(i.shape for i in given)))
+    shape = broadcast_shape(*(i.shape for i in given))
     together = used == list(range(used[0], used[-1] + 1))
     lead = used[0] if together else 0
 
     def element(place: Place) -> Expr:
         at = place[lead : lead + len(shape)]
-        rest = list((*place[:lead], *place[lead + len(shape) :]))
+        rest = [*place[:lead], *place[lead + len(shape) :]]
         own: list[Index] = []
         for d, tensor in enumerate(indices):
             if tensor is None:
@@ -484,11 +483,6 @@ def _index(c: Call, x: Lazy, indices: Sequence[Lazy | None]) -> Lazy:
         return x.at(tuple(own))
 
     return Lazy(c.shape, c.dtype, element)
-
-
-@lowers("scatter.value", "scatter.src", "index_put.default", "scatter_add.default")
-def _scatter(c: Call, *_: Any, **__: Any) -> Lazy:
-    raise Unsupported("writes through an index")
 
 
 @lowers("one_hot.default")
