@@ -38,11 +38,16 @@ _EXACT = {
 
 
 class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's stub
-    """While active, results of floating operators carry rounding noise drawn from `generator`."""
+    """While active, results of floating operators carry rounding noise drawn from `generator`.
 
-    def __init__(self, generator: torch.Generator) -> None:
+    `common`: all elements of a result carry the same relative noise, as equal rows make equal errors
+    that no average takes away.
+    """
+
+    def __init__(self, generator: torch.Generator, *, common: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._generator = generator
+        self._common = common
 
     def __torch_dispatch__(
         self,
@@ -70,7 +75,8 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's s
     def _noisy(self, value: Any, magnitude: torch.Tensor) -> Any:
         if not (isinstance(value, torch.Tensor) and value.is_floating_point()):
             return value
-        noise = torch.rand(value.shape, dtype=value.dtype, generator=self._generator)
+        shape = () if self._common else value.shape
+        noise = torch.rand(shape, dtype=value.dtype, generator=self._generator)
         return value + noise.mul_(2).sub_(1).mul_(UNIT) * magnitude
 
 
@@ -81,7 +87,12 @@ def _abs(value: Any) -> Any:
 
 @cache
 def _decompositions() -> Mapping[Any, Callable[..., Any]]:
-    from torch._decomp import core_aten_decompositions
+    from torch._decomp import core_aten_decompositions, get_decompositions
 
-    table: Mapping[Any, Callable[..., Any]] = core_aten_decompositions()
-    return table
+    aten = torch.ops.aten
+    composite = [
+        aten.native_layer_norm, aten.native_group_norm, aten.native_batch_norm, aten._softmax,
+        aten._log_softmax, aten._native_batch_norm_legit, aten.gelu, aten.silu, aten.mish,
+        aten._native_batch_norm_legit_no_training, aten.var, aten.var_mean, aten.std,
+    ]  # fmt: skip
+    return {**core_aten_decompositions(), **get_decompositions(composite)}

@@ -2,17 +2,14 @@
 
 import pytest
 import torch
-from harness_sources import known_bug
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernelwright.harness.precision import (
     RELATIVE,
-    UNIT,
     Expected,
     class_of,
     expect,
-    perturb,
 )
 
 SHAPES = st.sampled_from([(64,), (4, 40), (3, 5, 7), (40, 3), (2, 2, 64), (1,), (100, 1), ()])
@@ -31,9 +28,9 @@ def values(shape: tuple[int, ...], scale: float, seed: int) -> torch.Tensor:
 
 
 def plain(reference: torch.Tensor, precision: str = "fp32") -> Expected:
-    """The expectation where eager and the perturbed reference are as good as can be."""
+    """The expectation where eager and the noisy reference are as good as can be."""
     dtype = OUTPUTS[precision]
-    found = expect(reference, reference.to(dtype), reference, precision)
+    found = expect(reference, reference.to(dtype), [reference], precision)
     assert found is not None
     return found
 
@@ -42,7 +39,7 @@ def plain(reference: torch.Tensor, precision: str = "fp32") -> Expected:
 def test_eager_itself_always_passes(shape, scale, seed, precision, sloppiness):
     reference = values(shape, scale if precision != "fp16" else 1.0, seed)
     eager = (reference + sloppiness * values(shape, scale, seed + 1)).to(OUTPUTS[precision])
-    expected = expect(reference, eager, reference, precision)
+    expected = expect(reference, eager, [reference], precision)
     if expected is not None:
         assert expected.mismatch(eager) is None
 
@@ -105,7 +102,7 @@ def test_elements_that_eager_gets_wrong_are_free_and_only_those():
     reference = values((200, 4), 1.0, 0)
     eager = reference.float()
     eager[5, 1] = float("inf")
-    expected = expect(reference, eager, reference, "fp32")
+    expected = expect(reference, eager, [reference], "fp32")
     assert expected is not None and expected.free is not None
     assert int(expected.free.sum()) == 1
     found = reference.float()
@@ -120,7 +117,7 @@ def test_nothing_is_demanded_where_eager_leaves_the_range_often():
     reference = values((10, 4), 1e30, 0)
     eager = reference.float()
     eager[:2] = float("inf")
-    assert expect(reference, eager, reference, "fp32") is None
+    assert expect(reference, eager, [reference], "fp32") is None
 
 
 def test_rows_have_budgets_of_their_own():
@@ -153,7 +150,7 @@ def test_a_row_of_zeros_must_be_zero():
 def test_the_condition_of_the_problem_is_forgiven():
     reference = values((64,), 1.0, 0)
     shifted = reference + 0.25
-    soft = expect(reference, reference.float(), shifted, "fp32")
+    soft = expect(reference, reference.float(), [shifted], "fp32")
     assert soft is not None
     assert soft.mismatch(reference.float() + 0.9) is None
     assert soft.mismatch(reference.float() + 1.1) is not None
@@ -162,13 +159,13 @@ def test_the_condition_of_the_problem_is_forgiven():
 def test_integers_and_booleans_must_be_equal_to_one_of_the_two():
     reference = torch.tensor([1, 2, 3])
     eager = torch.tensor([1, 2, 4])
-    expected = expect(reference, eager, reference, "fp32")
+    expected = expect(reference, eager, [reference], "fp32")
     assert expected is not None
     assert expected.mismatch(torch.tensor([1, 2, 3])) is None
     assert expected.mismatch(torch.tensor([1, 2, 4])) is None
     wrong = expected.mismatch(torch.tensor([1, 3, 3]))
     assert wrong is not None and wrong.tolist() == [False, True, False]
-    flags = expect(torch.tensor([True]), torch.tensor([True]), torch.tensor([True]), "fp32")
+    flags = expect(torch.tensor([True]), torch.tensor([True]), [], "fp32")
     assert flags is not None and flags.mismatch(torch.tensor([False])) is not None
 
 
@@ -183,7 +180,6 @@ def test_narrow_outputs_may_be_rounded():
     assert plain(reference, "fp16").mismatch(reference.half()) is None
 
 
-@known_bug("the budget of fp16 is wide enough for bf16")
 def test_bf16_never_passes_for_fp16():
     reference = values((4, 64), 1.0, 0)
     assert plain(reference, "fp16").mismatch(reference.bfloat16().half()) is not None
@@ -196,14 +192,3 @@ def test_classes():
     assert class_of(None, [torch.zeros(2, dtype=torch.int64)]) == "fp32"
     assert class_of("tf32", [wide]) == "tf32"
     assert RELATIVE["fp64"] < RELATIVE["fp32"] < RELATIVE["tf32"] < RELATIVE["bf16"]
-
-
-@given(st.integers(0, 99))
-@settings(max_examples=20)
-def test_perturbed_by_at_most_one_unit_in_the_last_place(seed):
-    value = values((200,), 1.0, seed)
-    change = ((perturb(value, torch.Generator().manual_seed(seed)) - value) / value).abs()
-    assert float(change.max()) <= UNIT
-    assert float(change.mean()) > UNIT / 4
-    zero = perturb(torch.zeros(3, dtype=torch.float64), torch.Generator())
-    assert torch.equal(zero, torch.zeros(3, dtype=torch.float64))
