@@ -10,9 +10,10 @@ from kernelwright.harness.arena import footprint
 from kernelwright.harness.builds import Builder
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.errors import HarnessError
+from kernelwright.harness.fault import Fault
 from kernelwright.harness.nursery import Nursery
 from kernelwright.harness.oracle import Oracle, tensors
-from kernelwright.harness.worker import Fault, Setup, Worker
+from kernelwright.harness.worker import Setup, Worker
 from kernelwright.tasks.errors import TaskError
 from kernelwright.tasks.task import Task
 

@@ -21,6 +21,7 @@ from kernelwright.harness.comparison import TimedCheck, compare
 from kernelwright.harness.crew import LARGEST_LEG, MOST_CALLS, Crew
 from kernelwright.harness.device import DeviceFacts
 from kernelwright.harness.errors import HarnessError
+from kernelwright.harness.fault import Fault
 from kernelwright.harness.inline_cpp import BuildError
 from kernelwright.harness.oracle import Case, Oracle
 from kernelwright.harness.parse import parse_problem
@@ -28,7 +29,7 @@ from kernelwright.harness.peaks import device_facts
 from kernelwright.harness.provenance import library_share, track
 from kernelwright.harness.timing import Plan, Timings, measure, wake_up_seconds
 from kernelwright.harness.verdict import Finding, Speedup, Stage, Verdict
-from kernelwright.harness.worker import Fault, Value, Worker
+from kernelwright.harness.worker import Value, Worker
 from kernelwright.tasks.errors import TaskError, UsageError
 from kernelwright.tasks.reference import Reference
 from kernelwright.tasks.task import Task

@@ -18,8 +18,9 @@ import numpy as np
 import torch
 
 from kernelwright.harness.errors import HarnessError
+from kernelwright.harness.fault import Fault
 from kernelwright.harness.verdict import Speedup
-from kernelwright.harness.worker import Batch, Fault, Value, Worker
+from kernelwright.harness.worker import Batch, Value, Worker
 
 Check = Callable[[Sequence[torch.Tensor], Sequence[torch.Tensor]], None]
 """Raises when the outputs of a contestant (first) differ from eager's on the same inputs."""

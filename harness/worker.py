@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import random
-import signal
 import socket
 import struct
 import time
@@ -26,6 +25,7 @@ from kernelwright.harness import memory, wire
 from kernelwright.harness.arena import ALIGN, Arena, footprint, place
 from kernelwright.harness.builds import Builder, cache_folder
 from kernelwright.harness.errors import HarnessError
+from kernelwright.harness.fault import Fault, ended, plain, raised
 from kernelwright.harness.inline_cpp import BuildError
 from kernelwright.harness.nursery import Nursery, remove
 from kernelwright.harness.sandbox import Cage, level
@@ -36,18 +36,8 @@ Value = torch.Tensor | int | float | bool
 LOAD_SECONDS = 120.0
 MAX_BUILDS = 16
 _LOG_TAIL = 2000
-_LONGEST_MESSAGE = 4000
 _SEND_SECONDS = 10.0
 """A worker that does not read what we send is gone for us."""
-
-
-class Fault(Exception):
-    """What the code in the worker did wrong: it crashed, hung, raised, or broke the protocol."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
 
 
 @dataclass(frozen=True)
@@ -333,7 +323,7 @@ class Worker:
         except wire.WireError as error:
             raise self._post_mortem(error) from error
         if "error" in answer:
-            raise _raised(answer["error"])
+            raise raised(answer["error"])
         return answer
 
     def _finish(self) -> None:
@@ -342,7 +332,7 @@ class Worker:
         except wire.WireError as error:
             raise self._post_mortem(error) from error
         if "error" in answer:
-            raise _raised(answer["error"])
+            raise raised(answer["error"])
 
     def _raised_in_batch(self, first: bytes, deadline: float) -> Fault:
         """What a timed call raised: the rest of a frame whose first byte has been read."""
@@ -350,7 +340,7 @@ class Worker:
         if size > wire.MAX_FRAME:
             return Fault("protocol", "the worker broke the protocol of timed calls")
         answer = json.loads(wire.read_exactly(self._sock, size, deadline))
-        return _raised(answer.get("error") if isinstance(answer, dict) else None)
+        return raised(answer.get("error") if isinstance(answer, dict) else None)
 
     def _build(self, request: dict[str, Any]) -> dict[str, Any]:
         given = request.get("flags", [])
@@ -408,16 +398,7 @@ class Worker:
         status, _ = self._nursery.reap(self.pid, 1.0)
         tail = self._tail()
         self.close()
-        if status is not None and status < 0:
-            known = -status in set(signal.Signals)
-            name = signal.Signals(-status).name if known else f"signal {-status}"
-            hint = {
-                "SIGXCPU": " (processor time limit)",
-                "SIGXFSZ": " (output or file size limit)",
-                "SIGSYS": " (forbidden system call)",
-            }.get(name, "")
-            return Fault("crash", f"the process died of {name}{hint}{tail}")
-        return Fault("exit", f"the process ended by itself with status {status}{tail}")
+        return ended(status, tail)
 
     def _tail(self) -> str:
         log = self.folder / "output.log"
@@ -427,7 +408,7 @@ class Worker:
                 text = stream.read(_LOG_TAIL).decode(errors="replace").strip()
         except OSError:
             return ""
-        return f": {_plain(text)}" if text else ""
+        return f": {plain(text)}" if text else ""
 
 
 def same_bytes(a: torch.Tensor, b: torch.Tensor) -> bool:
@@ -436,25 +417,6 @@ def same_bytes(a: torch.Tensor, b: torch.Tensor) -> bool:
         return True
     flat_a, flat_b = (t.contiguous().view(-1).view(torch.uint8) for t in (a, b))
     return torch.equal(flat_a, flat_b)
-
-
-def _raised(error: Any) -> Fault:
-    """The exception that the worker's code raised, as a fault."""
-    if not isinstance(error, dict):
-        return Fault("protocol", "the worker broke the protocol")
-    kind, message = _plain(str(error.get("type"))[:100]), _plain(str(error.get("message")))
-    line = f" (line {error['line']})" if isinstance(error.get("line"), int) else ""
-    if kind == "BuildError":
-        return Fault("build_failed", message)
-    return Fault("exception", f"{kind}: {message}{line}")
-
-
-def _plain(text: str) -> str:
-    """Text from a worker, of bearable length and without terminal control codes."""
-    kept = text[:_LONGEST_MESSAGE]
-    return "".join(
-        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in kept
-    )
 
 
 def _environment(scratch: str, setup: Setup) -> dict[str, str]:

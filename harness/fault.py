@@ -1,0 +1,50 @@
+"""Fault: what the code in a worker did wrong, from what little can be known of it from outside."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+_LONGEST_MESSAGE = 4000
+_HINTS = {
+    "SIGXCPU": " (processor time limit)",
+    "SIGXFSZ": " (output or file size limit)",
+    "SIGSYS": " (forbidden system call)",
+}
+
+
+class Fault(Exception):
+    """What the code in the worker did wrong: it crashed, hung, raised, or broke the protocol."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def raised(error: Any) -> Fault:
+    """The exception that the worker's code raised, as a fault."""
+    if not isinstance(error, dict):
+        return Fault("protocol", "the worker broke the protocol")
+    kind, message = plain(str(error.get("type"))[:100]), plain(str(error.get("message")))
+    line = f" (line {error['line']})" if isinstance(error.get("line"), int) else ""
+    if kind == "BuildError":
+        return Fault("build_failed", message)
+    return Fault("exception", f"{kind}: {message}{line}")
+
+
+def ended(status: int | None, tail: str) -> Fault:
+    """How a worker died: its exit status (None: it had to be killed) and the end of its output."""
+    if status is None or status >= 0:
+        return Fault("exit", f"the process ended by itself with status {status}{tail}")
+    known = -status in set(signal.Signals)
+    name = signal.Signals(-status).name if known else f"signal {-status}"
+    return Fault("crash", f"the process died of {name}{_HINTS.get(name, '')}{tail}")
+
+
+def plain(text: str) -> str:
+    """Text from a worker, of bearable length and without terminal control codes."""
+    kept = text[:_LONGEST_MESSAGE]
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in kept
+    )
