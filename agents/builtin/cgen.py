@@ -327,7 +327,14 @@ class KernelText(Values):
         lane = None
         if scope.lanes is None:
             lane = self.lanes.reduction(nodes[0].attr[0], self.kernel, bodies)
-        loops = self.order(loops, lane)
+        rows = {
+            v
+            for n in walk(bodies)
+            if n.op == "red"
+            for v in self.kernel.free(n)
+            if v in loops
+        }
+        loops = self.order(sorted(loops, key=lambda v: v not in rows), lane)
         accumulators = [
             Accumulator(self, node, body, scope, lane, loops)
             for node, body in zip(nodes, bodies, strict=True)
@@ -342,6 +349,8 @@ class KernelText(Values):
             a.declare_total(scope)
 
         def before(s: Scope, level: int) -> None:
+            if level and rows:
+                self.reductions(bodies, s)
             for a in accumulators:
                 if a.level == level:
                     a.declare(s)

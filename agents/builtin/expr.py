@@ -199,6 +199,12 @@ def op(name: str, *args: Expr, attr: Any = None) -> Expr:
             inverse = 1 / values[1] if values[1] else math.inf
             if 1e-30 < abs(inverse) < 1e30:
                 return op("mul", first, number(inverse, kind))
+    if name == "mul":
+        for q, other in ((args[0], args[-1]), (args[-1], args[0])):
+            # q log q of a softmax: exp(a) / s has the logarithm a - log(s), and 0 log 0 stays 0.
+            if other.op == "log" and other.args[0] is q and q.op == "div" and q.args[0].op == "exp":
+                a, s = q.args[0].args[0], q.args[1]
+                return make("mul", (q, op("sub", a, op("log", s))), kind)
     if name == "where":
         if values[0] is not None:
             return args[1] if values[0] else args[2]

@@ -36,10 +36,8 @@ class Lanes:
             return None
         inner = kernel.loops_of(of)
         loops = inner.loops[1:] if of.block is not None and len(inner.loops) > 1 else inner.loops
-        if nested := _nested(kernel, bodies, set(inner.loops)):
-            loops = [v for v in loops if v not in nested] if len(loops) > 1 else []
-            if not loops:
-                return None
+        nested = _nested(kernel, bodies, set(inner.loops))
+        loops = [v for v in loops if v not in nested]
         return best(kernel, loops, bodies, [])[0]
 
 

@@ -223,6 +223,15 @@ template <class T> KW_INLINE T rem(T a, T b) {
 }
 template <class T> KW_INLINE T truncrem(T a, T b) { return a % b; }
 KW_INLINE long clamp_index(long i, long low, long high) { return i < low ? low : i > high ? high : i; }
+// Keep the compiler from fusing the product x into a sum: a difference of equal products is 0.
+template <class V> KW_INLINE V rounded(V x) {
+#if defined(__x86_64__)
+  __asm__("" : "+x"(x));
+#elif defined(__aarch64__)
+  __asm__("" : "+w"(x));
+#endif
+  return x;
+}
 template <class V> KW_INLINE V add(V a, V b) { return a + b; }
 template <class V> KW_INLINE V mul(V a, V b) { return a * b; }
 template <class V> KW_INLINE V both(V a, V b) { return a & b; }

@@ -98,6 +98,8 @@ def operation(node: Expr, args: list[str], vector: bool) -> str:
     source = node.args[0].kind
     if name == "cast":
         return _cast(args[0], source, kind, vector)
+    if name == "sub" and kind == "f32" and _product(node.args[0]) and _product(node.args[1]):
+        return f"{args[0]} - kw::rounded({args[1]})"
     if name in _INFIX:
         return f"{args[0]} {_INFIX[name]} {args[1]}"
     if name in _COMPARE:
@@ -138,6 +140,13 @@ def operation(node: Expr, args: list[str], vector: bool) -> str:
     if name == "libm":
         return _libm(node.attr, args, kind, vector)
     raise AssertionError(f"no text for {name}")
+
+
+def _product(node: Expr) -> bool:
+    """Whether a value is a product, perhaps one of two cases."""
+    if node.op == "where":
+        return any(_product(a) for a in node.args[1:])
+    return node.op == "mul"
 
 
 def _cast(x: str, source: Kind, kind: Kind, vector: bool) -> str:

@@ -215,17 +215,21 @@ class Planner:
     ) -> tuple[Reduction | Scan, bool] | None:
         """An obstacle among reductions inside reductions: one that would run again and again."""
         for node in reds:
-            inside = [n for n in walk([kernel.body(node)]) if n.op == "red"]
-            within = set(bound) | set(kernel.loops_of(node.attr[0]).loops)
+            own = kernel.loops_of(node.attr[0]).loops
+            block = node.attr[1][0].vars if node.attr[0].block is not None else frozenset()
+            inside = [
+                n
+                for n in walk([kernel.body(node)])
+                if n.op == "red" and kernel.free(n) != set(bound)
+            ]
+            # Loops that any of them needs run outside; each must need all of those.
+            outer = {v for n in inside for v in kernel.free(n) if v in own}
             for other in inside:
                 free = kernel.free(other)
-                if not free & set(kernel.loops_of(node.attr[0]).loops) and free == set(bound):
-                    continue
-                again = math.prod(v.extent for v in within - free)
-                if again > 1:
+                missing = (set(bound) - free - block) | (outer - free)
+                if math.prod(v.extent for v in missing) > 1:
                     return other.attr[0], self._wants_blocks(other.attr[0])
-            deeper = [n for n in inside if kernel.free(n) - set(bound)]
-            found = self._nested(kernel, deeper, within)
+            found = self._nested(kernel, inside, (set(bound) - block) | outer)
             if found is not None:
                 return found
         return None
@@ -266,7 +270,10 @@ class Planner:
     def _blocked(self, reduction: Reduction) -> Reduction:
         """The same reduction over partial results of blocks."""
         flat = merged_ranges(reduction)
-        at = max(range(len(flat.ranges)), key=lambda d: (min(flat.ranges[d], BLOCKS), -d))
+        rows = self._rows_inside(flat)
+        at = max(
+            range(len(flat.ranges)), key=lambda d: (d in rows, min(flat.ranges[d], BLOCKS), -d)
+        )
         order = [at, *(d for d in range(len(flat.ranges)) if d != at)]
         ranges = tuple(flat.ranges[d] for d in order)
         block = max(1, math.ceil(ranges[0] / BLOCKS))
@@ -293,6 +300,18 @@ class Planner:
             return expr.cast(loaded, flat.kind)
 
         return Reduction(flat.reduces, flat.shape, (count,), combine, flat.kind, combines=True)
+
+    def _rows_inside(self, reduction: Reduction) -> set[int]:
+        """Ranges that reductions inside of it depend on: its rows."""
+        kernel = Kernel("", [], [])
+        loops = [Var(e) for e in reduction.ranges]
+        outer = tuple(index.var(Var(e)) for e in reduction.shape)
+        body = reduction.body(outer, tuple(index.var(v) for v in loops))
+        needed: set[Var] = set()
+        for node in walk([body]):
+            if node.op == "red":
+                needed |= kernel.free(node)
+        return {d for d, v in enumerate(loops) if v in needed}
 
     def _regions(
         self, group: Sequence[Materialise], shape: tuple[int, ...], in_rows: list[bool]

@@ -245,26 +245,26 @@ def variance(
 ) -> tuple[Lazy, Lazy]:
     """Variance and mean, in one pass over x or two.
 
-    Both are taken about the first element of each row, so that rows of a constant have a variance
-    of exactly 0 and rows far from 0 lose nothing. One pass loses digits where the first element is
-    far from all others.
+    In two passes the second corrects the mean of the first, so that both are as good as summed in
+    twice the precision (T. Chan, G. Golub, R. LeVeque, Algorithms for computing the sample variance,
+    1983). In one pass both are taken about the first element of the row, which loses digits where
+    that is far from all others.
     """
     over = dimensions(x, dims)
     count = math.prod(x.shape[d] for d in over)
-    first = _first(x, over)
-    moved = call("sub", x, first, dtype=x.dtype)
-    centre = mean(moved, dims, True)
-    away = moved if one_pass else call("sub", moved, centre, dtype=centre.dtype)
-    squares = sum_(call("mul", away, away, dtype=centre.dtype), dims, True)
-    if one_pass:
-        squares = pointwise(
-            lambda s, m: expr.op("max", expr.op("sub", s, expr.op("mul", expr.op("mul", m, m),
-                                 expr.number(count, m.kind))), expr.number(0, s.kind)),
-            squares, centre, dtype=centre.dtype,
-        )  # fmt: skip
+    start = _first(x, over) if one_pass else mean(x, dims, True)
+    away = call("sub", x, start, dtype=start.dtype)
+    shift = mean(away, dims, True)
+    squares = sum_(call("mul", away, away, dtype=start.dtype), dims, True)
+
+    def corrected(total: Expr, m: Expr) -> Expr:
+        off = expr.op("mul", expr.op("mul", m, m), expr.number(count, m.kind))
+        return expr.op("max", expr.op("sub", total, off), expr.number(0, m.kind))
+
+    squares = pointwise(corrected, squares, shift, dtype=start.dtype)
     left = count - correction
-    spread = call("div", squares, float(left) if left > 0 else 0.0, dtype=centre.dtype)
-    whole = call("add", centre, first, dtype=centre.dtype)
+    spread = call("div", squares, float(left) if left > 0 else 0.0, dtype=start.dtype)
+    whole = call("add", start, shift, dtype=start.dtype)
     if keepdim:
         return spread, whole
     shape = [e for d, e in enumerate(x.shape) if d not in over]

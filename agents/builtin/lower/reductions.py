@@ -118,10 +118,6 @@ def _var_mean(
     spread, centre = variance(
         wide, dims, _correction(unbiased, correction), keepdim, c.program.one_pass_variance
     )
-    # As torch's running update has it: a row with an infinity has no mean either.
-    centre = pointwise(
-        lambda m, v: op("where", op("eq", v, v), m, v), centre, spread, dtype=centre.dtype
-    )
     return _finish(spread, c), _finish(centre, c)
 
 
