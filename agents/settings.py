@@ -19,13 +19,13 @@ class Settings:
     """Evaluations of candidates, tuning trials included, the final confirmation not."""
     budget_minutes: float | None = None
     """Wall time of all sessions of the run, the final confirmation included; None: no limit."""
-    reserve_s: float = 10.0
+    reserve_s: float = 25.0
     """Part of the wall budget that is kept for the final confirmation."""
     seed: int = 0
     language: str = "cpp"
     target_roofline: float = 0.95
     """Stop when the champion reaches this share of the physical floor."""
-    patience: int = 10
+    patience: int = 6
     """Stop after this many rounds without a new champion."""
     repairs: int = 3
     """How often in a row a failed candidate is handed back for repair before it is given up."""
