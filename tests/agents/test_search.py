@@ -158,7 +158,7 @@ def test_the_wall_budget_leaves_room_for_the_confirmation(run, monkeypatch):
     assert outcome.spent.wall_s == 9.0
     assert outcome.champion is not None
     assert run.watcher.of("spent")[-1][1].wall_s == pytest.approx(1.0)
-    assert Settings(budget_minutes=1.5).search_s == 80.0
+    assert Settings(budget_minutes=2.0).search_s == 95.0
     assert Settings(budget_minutes=0.1).search_s == 4.5
     assert Settings().search_s is None
 
