@@ -9,7 +9,7 @@ from kernelwright.agents.builtin.compile import Compiled, compile_traced
 from kernelwright.agents.builtin.fuse import TemplateCall, worthless
 from kernelwright.agents.builtin.kernel import Kernel
 from kernelwright.agents.builtin.plan import Plan
-from kernelwright.agents.builtin.strategy import BASE, Strategy, name_of, order, space
+from kernelwright.agents.builtin.strategy import BASE, PRECISE, Strategy, name_of, order, space
 from kernelwright.agents.builtin.trace import OTHER_MODEL, Traced, trace
 from kernelwright.agents.roles import Advice, Attempt, Brief, NoIdea, Proposal
 from kernelwright.harness.candidate import Candidate
@@ -103,4 +103,6 @@ def _body(candidate: Candidate) -> str:
     if name is None:
         return candidate.source
     lines = candidate.source.splitlines()[1:]
-    return "\n".join(line for line in lines if not line.startswith("P = tuned("))
+    if name != PRECISE.name:  # which differs in its numbers alone
+        lines = [line for line in lines if not line.startswith("P = tuned(")]
+    return "\n".join(lines)

@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 
 from kernelwright.agents.builtin import index
 from kernelwright.agents.builtin.accumulate import SMALL, Accumulator
-from kernelwright.agents.builtin.expr import WEIGHTS, Expr, substitute, walk
+from kernelwright.agents.builtin.expr import WEIGHTS, Expr, walk
 from kernelwright.agents.builtin.index import Var
 from kernelwright.agents.builtin.kernel import Kernel, Part
 from kernelwright.agents.builtin.lanes import Lanes, choose
 from kernelwright.agents.builtin.lazy import Reduction
 from kernelwright.agents.builtin.optext import SCALAR, VECTOR, combine, neutral
-from kernelwright.agents.builtin.scope import Name, Scope, indented, loop_name
+from kernelwright.agents.builtin.scope import Name, Scope, indented, loop_name, renumbered
 from kernelwright.agents.builtin.values import Values
 
 PARALLEL_FROM = 60_000
@@ -85,7 +85,7 @@ class KernelText(Values):
             text.append("}")
         else:
             text += ["{ const long p = 0; (void)p;", *indented([*body, *scope.lines]), "}"]
-        return "\n".join(indented(text))
+        return renumbered("\n".join(indented(text)))
 
     def write_row(self) -> str:
         """The body for row number `p` alone, for a caller that has the loop over rows."""
@@ -93,7 +93,7 @@ class KernelText(Values):
         body = self._decode(self.kernel.prefix, None, 0, scope)
         self.block(scope, self.kernel.parts)
         assert scope.parent is not None
-        return "\n".join(indented([*scope.parent.lines, *body, *scope.lines]))
+        return renumbered("\n".join(indented([*scope.parent.lines, *body, *scope.lines])))
 
     def _has_scan(self) -> bool:
         return any(n.op == "scan" for n in self.kernel.everything(self.kernel.roots))
@@ -327,13 +327,7 @@ class KernelText(Values):
         lane = None
         if scope.lanes is None:
             lane = self.lanes.reduction(nodes[0].attr[0], self.kernel, bodies)
-        rows = {
-            v
-            for n in walk(bodies)
-            if n.op == "red"
-            for v in self.kernel.free(n)
-            if v in loops
-        }
+        rows = {v for n in walk(bodies) if n.op == "red" for v in self.kernel.free(n) if v in loops}
         loops = self.order(sorted(loops, key=lambda v: v not in rows), lane)
         accumulators = [
             Accumulator(self, node, body, scope, lane, loops)
@@ -369,15 +363,7 @@ class KernelText(Values):
         mapping = {a: b for a, b in zip(old, new, strict=True) if a is not b}
         if not mapping:
             return
-        indices = {a: index.var(b) for a, b in mapping.items()}
-        for inner in self.kernel.inner.values():
-            if any(v in mapping for v in inner.loops):
-                inner.loops = [mapping.get(v, v) for v in inner.loops]
-                inner.place = tuple(
-                    p.substitute(indices, lambda e: substitute([e], indices)[0])
-                    for p in inner.place
-                )
-        self.kernel.forget()
+        self.kernel.rename(mapping)
 
     def _block_bounds(self, node: Expr, v: Var, scope: Scope) -> None:
         """The first loop of a partial reduction runs over one block."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from math import gcd
 from typing import Any
 
@@ -245,9 +245,14 @@ def strided(index: tuple[Index, ...], strides: tuple[int, ...]) -> Index:
     return total
 
 
-@lru_cache(maxsize=100_000)
-def _sort_key(atom: Atom) -> str:
-    return f"{type(atom).__name__}{atom!r}" if not isinstance(atom, Var) else f"A{atom.number:09d}"
+def _sort_key(atom: Atom) -> tuple[int, ...]:
+    """An order that does not depend on how many variables were made before."""
+    if isinstance(atom, Var):
+        return (0, atom.number)
+    kinds = (Div, Mod, Clamp, Value)
+    numbers = sorted(v.number for v in (atom.expr if isinstance(atom, Value) else atom.of).vars)
+    by = atom.by if isinstance(atom, Div | Mod) else atom.bounds[1]
+    return (1 + kinds.index(type(atom)), by, *numbers)
 
 
 def _normal(total: dict[Atom, int], constant: int) -> Index:

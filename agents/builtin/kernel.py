@@ -70,7 +70,11 @@ class Kernel:
         return found
 
     def body(self, node: Expr) -> Expr:
-        """What a reduction or scan runs over, for one reference to it."""
+        """What a reduction or scan runs over, for one reference to it.
+
+        Asked once of the program, when the kernel is planned: what is materialised later does not
+        exist yet where this kernel runs.
+        """
         found = self._bodies.get(node)
         if found is None:
             of, place = node.attr
@@ -79,10 +83,6 @@ class Kernel:
             )
             self._bodies[node] = found
         return found
-
-    def forget(self) -> None:
-        """Drop cached bodies after loops have changed."""
-        self._bodies.clear()
 
     def free(self, node: Expr) -> frozenset[Var]:
         """Loop variables that a node depends on, looking into reductions."""
@@ -163,7 +163,25 @@ class Kernel:
             )
             for reduction, old in self.inner.items()
         }
-        return Kernel(self.name, loops(self.prefix), parts, inner, self.lanes)
+        return Kernel(
+            self.name, loops(self.prefix), parts, inner, self.lanes, self._moved_bodies(mapping)
+        )
+
+    def rename(self, mapping: Mapping[Var, Var]) -> None:
+        """Let reductions run over other loops, of the same extents, in place."""
+        indices = {old: index.var(new) for old, new in mapping.items()}
+        for inner in self.inner.values():
+            if any(v in mapping for v in inner.loops):
+                inner.loops = [mapping.get(v, v) for v in inner.loops]
+                inner.place = tuple(
+                    p.substitute(indices, lambda e: substitute([e], indices)[0])
+                    for p in inner.place
+                )
+        self._bodies = self._moved_bodies(indices)
+
+    def _moved_bodies(self, mapping: Mapping[Var, Index]) -> dict[Expr, Expr]:
+        nodes, bodies = list(self._bodies), list(self._bodies.values())
+        return dict(zip(substitute(nodes, mapping), substitute(bodies, mapping), strict=True))
 
     def work(self) -> int:
         """Rough count of operations, for deciding on threads."""

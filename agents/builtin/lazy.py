@@ -6,7 +6,7 @@ left to the scheduler, which decides where they are computed. Nothing is compute
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -20,6 +20,8 @@ Place = tuple[Index, ...]
 At = Callable[[Place], Expr]
 
 ReductionKind = Literal["sum", "prod", "max", "min", "any", "all", "argmax", "argmin"]
+EMPTY: Mapping[str, int] = {"sum": 0, "prod": 1, "any": 0, "all": 1}
+"""Reductions of no elements."""
 ScanKind = Literal["sum", "prod", "max", "min"]
 
 
@@ -82,6 +84,8 @@ class Reduction:
 
     def at(self, place: Place) -> Expr:
         """Its value at an outer index."""
+        if 0 in self.ranges and self.reduces in EMPTY:
+            return expr.number(EMPTY[self.reduces], self.kind)
         if self.replaced is not None:
             return self.replaced.at(place)
         if self.stored is not None:

@@ -213,15 +213,17 @@ template <class V, class X> KW_INLINE V checked_lanes(V i, long size, bool negat
   for (long l = 0; l < t.n; l++) r[l] = checked<elem<V>>(i[l], size, negative);
   return r;
 }
+// Integer division that cannot trap: lanes beyond the end of a row hold zeros.
+template <class T> KW_INLINE T truncdiv(T a, T b) { return b == 0 ? 0 : b == -1 ? 0 - a : a / b; }
+template <class T> KW_INLINE T truncrem(T a, T b) { return b == 0 || b == -1 ? 0 : a % b; }
 template <class T> KW_INLINE T floordiv(T a, T b) {
-  T q = a / b;
-  return (a % b != 0 && ((a < 0) != (b < 0))) ? q - 1 : q;
+  T q = truncdiv(a, b);
+  return (truncrem(a, b) != 0 && ((a < 0) != (b < 0))) ? q - 1 : q;
 }
 template <class T> KW_INLINE T rem(T a, T b) {
-  T r = a % b;
+  T r = truncrem(a, b);
   return (r != 0 && ((r < 0) != (b < 0))) ? r + b : r;
 }
-template <class T> KW_INLINE T truncrem(T a, T b) { return a % b; }
 KW_INLINE long clamp_index(long i, long low, long high) { return i < low ? low : i > high ? high : i; }
 // Keep the compiler from fusing the product x into a sum: a difference of equal products is 0.
 template <class V> KW_INLINE V rounded(V x) {

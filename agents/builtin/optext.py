@@ -170,8 +170,6 @@ def _wrap(x: str, dtype: torch.dtype, vector: bool) -> str:
 
 
 def _integer(name: str, args: list[str], kind: Kind, vector: bool) -> str:
-    if name == "truncdiv":
-        return f"{args[0]} / {args[1]}"
     scalar = SCALAR[kind]
     if not vector:
         return f"kw::{name}<{scalar}>({args[0]}, {args[1]})"

@@ -373,6 +373,7 @@ class Planner:
                 kernel.loops_of(node.attr[0])
         kernel = merge(split_divisions(kernel))
         kernel = self._hoisted(kernel)
+        kernel.everything(kernel.roots)
         kernel.name = f"k{len(self.plan.stages)}"
         self.plan.stages.append(kernel)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -40,6 +41,16 @@ class Scope:
 def loop_name(v: Var) -> str:
     """The C++ name of a loop variable."""
     return f"i{v.number}"
+
+
+def renumbered(text: str) -> str:
+    """Loop variables numbered as they come, so that equal kernels have equal text."""
+    numbers: dict[str, str] = {}
+
+    def name(found: re.Match[str]) -> str:
+        return numbers.setdefault(found.group(), f"i{len(numbers)}")
+
+    return re.sub(r"\bi\d+\b", name, text)
 
 
 def lane_text(text: str, kind: str) -> str:
