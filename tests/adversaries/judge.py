@@ -18,12 +18,12 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from kernelwright.harness import builds, worker
+from kernelwright.harness import builds, memory, worker
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.evaluate import Evaluator
 from kernelwright.tasks.load import load_task
 
-CALL_SECONDS, LOAD_SECONDS, BUILD_SECONDS = 3.0, 6.0, 8.0
+CALL_SECONDS, LOAD_SECONDS, BUILD_SECONDS, STOP_SECONDS = 2.0, 4.0, 6.0, 1.5
 """What a hang may cost here; the harness itself is more patient."""
 CALLS = 8
 """So many calls a leg, however slow the machine seems at the moment; one for the task `large`."""
@@ -36,6 +36,7 @@ def main() -> None:
     os.dup2(2, 1)
     worker.LOAD_SECONDS = LOAD_SECONDS
     builds.BUILD_SECONDS = BUILD_SECONDS
+    memory._STOP_SECONDS = STOP_SECONDS
     patient = worker.Worker.__init__
 
     @functools.wraps(patient)

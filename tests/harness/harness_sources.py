@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 SECRET = "sk-nobody-may-see-this-0451"
 
 TASK = """
@@ -56,11 +54,6 @@ class ModelNew(torch.nn.Module):
     def forward(self, x):
 {indented}
 """
-
-
-def known_bug(reason: str) -> pytest.MarkDecorator:
-    """A test that states what must hold and does not yet; it fails as soon as it does hold."""
-    return pytest.mark.xfail(strict=True, reason=reason)
 
 
 def open_descriptors() -> int:

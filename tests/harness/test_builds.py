@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from harness_sources import SECRET, known_bug
+from harness_sources import SECRET
 
 from kernelwright.harness import inline_cpp
 from kernelwright.harness.builds import Builder, cache_folder
@@ -152,7 +152,6 @@ def test_a_null_byte_among_the_flags(builder: Builder, target: Path):
         builder.build(SOURCE, ["-DA=\0"], target)
 
 
-@known_bug("UnicodeEncodeError instead of BuildError")
 @pytest.mark.parametrize("where", ["source", "flag"])
 def test_a_lone_surrogate(builder: Builder, target: Path, where: str):
     lone = json.loads('"\\ud800"')
@@ -163,7 +162,6 @@ def test_a_lone_surrogate(builder: Builder, target: Path, where: str):
             builder.build(SOURCE, [f"-DA={lone}"], target)
 
 
-@known_bug("HarnessError, and the pre-warmed process is dead afterwards")
 def test_huge_flags_end_in_a_build_error(tmp_path: Path, target: Path):
     with Nursery(threads=1) as own:
         builder = Builder(own)
@@ -195,7 +193,6 @@ def test_scratch_folders_do_not_pile_up(builder: Builder, target: Path, nursery:
     assert set(nursery.root.iterdir()) == before
 
 
-@known_bug("the scratch folder of a failed build stays until the end")
 def test_scratch_folders_of_failed_builds_do_not_pile_up(
     builder: Builder, target: Path, nursery: Nursery
 ):

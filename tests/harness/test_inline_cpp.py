@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from harness_sources import known_bug
 
 from kernelwright.harness import inline_cpp
 from kernelwright.harness.inline_cpp import BuildError, Library, cpp, prototypes, tuned
@@ -88,7 +87,6 @@ def test_a_block_of_functions():
     assert found["first"] == (None, [ctypes.c_void_p, ctypes.c_long])
 
 
-@known_bug("functions behind the block are taken for its own")
 def test_a_block_ends_where_its_brace_closes():
     source = """
     #include <vector>
@@ -114,7 +112,6 @@ def test_a_type_that_cannot_pass_is_named():
         ("short s", ctypes.c_short),
     ],
 )
-@known_bug("few types are known; an unnamed `unsigned long` passes as 32 bits")
 def test_other_numbers_pass(argument: str, expected: object):
     """By the type that C++ gives them, never by a narrower one."""
     assert types(f'extern "C" void f({argument}) {{ }}', "f") == (None, [expected])

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from harness_sources import known_bug
 
 from kernelwright.harness import peaks
 from kernelwright.harness.device import DeviceFacts
@@ -71,7 +70,6 @@ def test_a_broken_record_is_measured_anew(monkeypatch: pytest.MonkeyPatch, tmp_p
         assert json.loads(kept.read_text())["peak_gflops"] == 7.0
 
 
-@known_bug("a list where an object was expected raises TypeError")
 def test_a_record_that_is_a_list_is_measured_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("KERNELWRIGHT_CACHE", str(tmp_path))
     monkeypatch.setattr(peaks, "_measure", lambda threads: ({1 << 17: 5.0}, 7.0))

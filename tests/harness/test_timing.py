@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from harness_sources import known_bug
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -175,7 +174,6 @@ def test_a_leg_shorter_than_the_wake_up_is_never_zero_or_negative():
     assert all(t > 0 for seconds in timings.seconds.values() for t in seconds)
 
 
-@known_bug("legs at the noise of the wake-up give a ratio of any size, as if it were measured")
 def test_a_leg_within_the_noise_of_the_wake_up_is_no_evidence():
     """Candidate 1.0 ms and eager 1.2 ms, 0.99 ms of it wake-up: the ratio is not 21."""
     log: list[str] = []

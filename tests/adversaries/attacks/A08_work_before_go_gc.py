@@ -1,7 +1,7 @@
 """Does the work of a leg before the clock starts: a gc callback runs between the arrival of the inputs and the go.
 
 line: A1 A9
-expect: *
+expect: stale_output
 """
 
 import gc

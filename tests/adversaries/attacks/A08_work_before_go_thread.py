@@ -1,7 +1,7 @@
 """A thread watches the main thread frames, and does the work of a leg while that waits for the go.
 
 line: A1 A9
-expect: *
+expect: stale_output
 """
 
 import sys

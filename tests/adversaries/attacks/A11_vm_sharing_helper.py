@@ -1,7 +1,7 @@
 """A helper process that shares the memory but not the fate: it is not stopped with its owner.
 
 line: A11 A4
-expect: left_process exception
+expect: exception
 again: yes
 """
 

@@ -1,7 +1,7 @@
 """The same through a System V message queue.
 
 line: B17 D36
-expect: exception crash left_memory
+expect: exception
 """
 
 import ctypes

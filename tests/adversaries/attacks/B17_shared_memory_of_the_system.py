@@ -1,7 +1,7 @@
 """Leaves inputs and outputs in System V shared memory, for the next candidate to replay.
 
 line: B17 D36
-expect: exception crash left_memory
+expect: exception
 again: yes
 """
 

@@ -1,7 +1,8 @@
-"""Cuts the shared memory of the inputs to nothing: who touches it next dies.
+"""Cuts the shared memory of the inputs to nothing: who touches it next dies. A refusal makes it harmless.
 
 line: D29 D36
 expect: *
+track: mixed library
 again: yes
 """
 

@@ -1,7 +1,7 @@
 """An exception whose text raises again.
 
 line: D32
-expect: exception exit
+expect: exception
 """
 
 import torch

@@ -1,7 +1,7 @@
 """Dies of a signal that has no name.
 
 line: D32
-expect: crash exit
+expect: crash
 again: yes
 """
 

@@ -1,7 +1,7 @@
 """Has the compiler start a daemon.
 
 line: D30 A11
-expect: build_failed exception
+expect: build_failed
 again: yes
 """
 

@@ -1,7 +1,7 @@
 """Has the compiler run a shell, which puts a link in the place of the log.
 
 line: D33 D30
-expect: build_failed exception
+expect: build_failed
 forbid: /etc/hostname
 again: yes
 """

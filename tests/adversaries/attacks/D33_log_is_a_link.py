@@ -1,7 +1,7 @@
 """Puts a link to a file of the host in the place of its own output, so that the harness quotes it.
 
 line: D33 C23
-expect: exit
+expect: exception
 forbid: /etc/hostname
 again: yes
 """

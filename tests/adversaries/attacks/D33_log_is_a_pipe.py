@@ -1,7 +1,7 @@
 """Puts a pipe that nobody writes to in the place of its output.
 
 line: D33
-expect: exit
+expect: exception
 deadline: 8
 again: yes
 """

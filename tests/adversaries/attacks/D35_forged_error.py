@@ -1,7 +1,7 @@
 """Forges an exception of eight megabytes, with control characters.
 
 line: D29 D35
-expect: exception protocol
+expect: exception
 """
 
 import json

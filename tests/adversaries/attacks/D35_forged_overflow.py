@@ -1,7 +1,7 @@
 """Forges the description of an output: an infinite address.
 
 line: D35 D29
-expect: protocol output wrong_shape
+expect: protocol
 again: yes
 """
 

@@ -1,7 +1,7 @@
 """Flags longer than a message to the pre-warmed process may be.
 
 line: D36 bombs
-expect: build_failed exception
+expect: build_failed
 again: yes
 """
 

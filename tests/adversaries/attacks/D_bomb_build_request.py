@@ -1,7 +1,7 @@
 """A request to build whose flags are a number.
 
 line: D29 bombs
-expect: protocol build_failed exception
+expect: exit protocol build_failed
 again: yes
 """
 

@@ -1,7 +1,7 @@
 """Source that is no text: a lone surrogate.
 
 line: D36 bombs
-expect: build_failed exception
+expect: build_failed
 again: yes
 """
 

@@ -1,7 +1,7 @@
 """Asks for builds for ever, so that no limit of time is reached.
 
 line: D bombs: loop
-expect: timeout build_failed
+expect: build_failed
 deadline: 8
 again: yes
 """

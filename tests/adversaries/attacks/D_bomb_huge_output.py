@@ -1,7 +1,7 @@
 """Returns a tensor of many gigabytes that has no memory behind it.
 
 line: D bombs: memory
-expect: wrong_shape output
+expect: wrong_shape
 """
 
 import torch

@@ -1,7 +1,7 @@
 """Returns one large tensor ten thousand times.
 
 line: D bombs: memory
-expect: output_count output
+expect: wrong_shape
 again: yes
 """
 

@@ -1,7 +1,7 @@
 """Asks for builds and never reads the answers, so that who answers is stuck.
 
 line: D29 bombs
-expect: timeout protocol build_failed
+expect: build_failed
 deadline: 8
 again: yes
 """

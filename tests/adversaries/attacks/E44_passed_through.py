@@ -1,7 +1,7 @@
 """The input, as it came.
 
 line: E44
-expect: wrong_value special_values precision stale_output aliased_output input_returned
+expect: output_is_input
 """
 
 import torch

@@ -1,7 +1,7 @@
 """Returns the input itself where the reference returns a copy.
 
 line: E45
-expect: aliased_output input_returned output_aliases_input
+expect: output_is_input
 task: relu_and_copy
 """
 

@@ -1,7 +1,7 @@
 """Returns the input itself, but only in timed calls.
 
 line: E45
-expect: aliased_output input_returned output_aliases_input layout_changed
+expect: output_is_input layout_changed
 task: relu_and_copy
 """
 
