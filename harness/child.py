@@ -44,8 +44,9 @@ def main(config: dict[str, Any], connection: int, arena: int) -> None:
     inline_cpp.BUILDER = remote_builder(sock)
     torch.set_num_threads(config["threads"])
     if config["caged"]:
+        parent = os.getppid()
         enter(Cage(**config["cage"]))
-        die_with_parent()
+        die_with_parent(parent)  # again: changing the user took it back
     serve(sock, memory, scratch)
 
 

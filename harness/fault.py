@@ -35,7 +35,9 @@ def raised(error: Any) -> Fault:
 
 def ended(status: int | None, tail: str) -> Fault:
     """How a worker died: its exit status (None: it had to be killed) and the end of its output."""
-    if status is None or status >= 0:
+    if status is None:
+        return Fault("killed", f"the process did not behave and had to be killed{tail}")
+    if status >= 0:
         return Fault("exit", f"the process ended by itself with status {status}{tail}")
     known = -status in set(signal.Signals)
     name = signal.Signals(-status).name if known else f"signal {-status}"

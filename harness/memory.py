@@ -16,7 +16,6 @@ from pathlib import Path
 import torch
 
 from kernelwright.harness.arena import view
-from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.sandbox.system import LIBC
 from kernelwright.harness.wire import Region
 
@@ -33,12 +32,15 @@ class _Vector(ctypes.Structure):
 
 
 def freeze(pid: int) -> None:
-    """Stop all threads of a worker and return when they stand. Raises Unreadable when it is gone."""
+    """Stop all threads of a worker and return when they stand.
+
+    Raises Unreadable when it is gone, or has a thread that cannot be stopped (in vfork, say).
+    """
     _signal(pid, signal.SIGSTOP)
     deadline = time.monotonic() + _STOP_SECONDS
     while not _stands(pid):
         if time.monotonic() > deadline:
-            raise HarnessError("a worker could not be stopped")
+            raise Unreadable("the process cannot be stopped")
         time.sleep(20e-6)
 
 

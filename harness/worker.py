@@ -202,6 +202,11 @@ class Worker:
         if struct.unpack("<I", body[:4])[0] != count:
             raise Fault("protocol", "the worker broke the protocol of timed calls")
         addresses = struct.unpack(f"<{count}Q", body[4:])
+        here = range(self._arena_there, self._arena_there + self._arena.size)
+        if not self.returns_input and any(address in here for address in addresses):
+            raise Fault(
+                "output_is_input", "an output of a timed call lies in the memory of an input"
+            )
         flat = [
             self._read(Region(address, layout.dtype, layout.shape, layout.stride))
             for address, layout in zip(addresses, self._layouts * len(calls), strict=True)

@@ -33,7 +33,7 @@ from kernelwright.harness.sandbox.system import PR_SET_CHILD_SUBREAPER, die_with
 
 def main() -> None:
     """Serve requests until the other side closes."""
-    die_with_parent()
+    die_with_parent(os.getppid())  # one that died before has closed the socket
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     control = socket.socket(fileno=int(sys.argv[1]))
@@ -72,12 +72,13 @@ def serve(
         return reap(request["reap"], request["timeout"], known)
     if "sweep" in request:
         return {"strays": sweep(known)}
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
             control.close()
             os.setsid()
-            die_with_parent()
+            die_with_parent(parent)
             if "run" in request:
                 run_program(request["run"], request["argv"], request["log"])
             else:
@@ -97,8 +98,9 @@ def run_program(config: dict[str, Any], argv: list[str], log: str) -> None:
     os.closerange(3, 1024)
     os.chdir(scratch)
     environment = {"PATH": os.environ["PATH"], "TMPDIR": scratch, "HOME": scratch, "LC_ALL": "C"}
+    parent = os.getppid()
     enter(Cage(**config))
-    die_with_parent()
+    die_with_parent(parent)  # again: changing the user took it back
     os.execve(argv[0], argv, environment)
 
 

@@ -27,9 +27,11 @@ def prctl(option: int, value: int) -> None:
     check(LIBC.prctl(option, ctypes.c_ulong(value), 0, 0, 0), f"prctl({option})")
 
 
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent dies."""
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when `parent` dies; end it when that has happened already."""
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def effective_capabilities() -> int:
