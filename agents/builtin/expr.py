@@ -199,6 +199,10 @@ def op(name: str, *args: Expr, attr: Any = None) -> Expr:
             inverse = 1 / values[1] if values[1] else math.inf
             if 1e-30 < abs(inverse) < 1e30:
                 return op("mul", first, number(inverse, kind))
+    if args[0].kind == "i64" and len(args) == 2:
+        folded = _indices(name, *args)
+        if folded is not None:
+            return folded
     if name == "mul":
         for q, other in ((args[0], args[-1]), (args[-1], args[0])):
             # q log q of a softmax: exp(a) / s has the logarithm a - log(s), and 0 log 0 stays 0.
@@ -217,6 +221,34 @@ def op(name: str, *args: Expr, attr: Any = None) -> Expr:
     if name == "not" and values[0] is not None:
         return number(not values[0], "b")
     return make(name, args, kind, attr)
+
+
+def _index_of(node: Expr) -> Index | None:
+    if node.op == "index":
+        found: Index = node.attr
+        return found
+    return Index((), int(node.attr)) if node.op == "const" else None
+
+
+def _indices(name: str, first: Expr, second: Expr) -> Expr | None:
+    """An operation on positions as a position or a condition on one; None where it is none."""
+    a, b = _index_of(first), _index_of(second)
+    if a is None or b is None or not (a.terms or b.terms):
+        return None
+    away = a - b
+    low, high = away.bounds
+    ends = {"lt": (low, 0), "le": (low, 1), "gt": (1, high + 1), "ge": (0, high + 1), "eq": (0, 1)}
+    if name in ends:
+        return in_range(away, *ends[name]) if ends[name][0] < ends[name][1] else number(False, "b")
+    if name == "ne":
+        return op("not", in_range(away, 0, 1))
+    if name in ("add", "sub"):
+        return index_value(a + b if name == "add" else away)
+    if name == "mul" and not (a.terms and b.terms):
+        return index_value(a * b.constant if a.terms else b * a.constant)
+    if name in ("floordiv", "rem") and not b.terms and b.constant > 0:
+        return index_value(a // b.constant if name == "floordiv" else a % b.constant)
+    return None
 
 
 def substitute(roots: Iterable[Expr], mapping: Mapping[Var, Index]) -> list[Expr]:

@@ -84,6 +84,11 @@ class Kernel:
             self._bodies[node] = found
         return found
 
+    def adopt(self, *others: Kernel) -> None:
+        """Take over what other kernels have asked of the program."""
+        for other in others:
+            self._bodies |= other._bodies
+
     def free(self, node: Expr) -> frozenset[Var]:
         """Loop variables that a node depends on, looking into reductions."""
         memo: dict[Expr, frozenset[Var]] = {}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kernelwright.agents.builtin.expr import Expr, walk
+from kernelwright.agents.builtin.expr import WEIGHTS, Expr, walk
 from kernelwright.agents.builtin.index import Index, Var
 from kernelwright.agents.builtin.kernel import Kernel, Part
 from kernelwright.agents.builtin.lazy import Reduction
@@ -82,7 +82,17 @@ def best(
     if not loops:
         return None, _scalar(roots)
     pick = min(loops, key=lambda v: (_cost(kernel, v, roots, stores), -v.extent))
-    return pick, _cost(kernel, pick, roots, stores)
+    cost = _cost(kernel, pick, roots, stores)
+    if stores and _plain(roots) < cost:
+        return None, _plain(roots)
+    return pick, cost
+
+
+def _plain(roots: Sequence[Expr]) -> float:
+    """Cost of one element without vectors: worth it where every lane is looked up on its own."""
+    return sum(
+        0.3 if n.op in ("load", "bound") else 0.5 * WEIGHTS.get(n.op, 1) for n in walk(roots)
+    )
 
 
 def _scalar(roots: Sequence[Expr]) -> float:

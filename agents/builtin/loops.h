@@ -216,6 +216,24 @@ template <class V, class X> KW_INLINE V checked_lanes(V i, long size, bool negat
 // Integer division that cannot trap: lanes beyond the end of a row hold zeros.
 template <class T> KW_INLINE T truncdiv(T a, T b) { return b == 0 ? 0 : b == -1 ? 0 - a : a / b; }
 template <class T> KW_INLINE T truncrem(T a, T b) { return b == 0 || b == -1 ? 0 : a % b; }
+KW_INLINE int32_t saturated(int64_t x) {
+  return x < INT32_MIN ? INT32_MIN : x > INT32_MAX ? INT32_MAX : (int32_t)x;
+}
+// Indices from memory as int32, checked.
+template <class T, class X> KW_INLINE I ld_checked(const T *p, long size, bool negative, X t) {
+#if defined(KW_HAVE_SHUFFLE) && VEC == 16
+  if constexpr (X::full && sizeof(T) == 8) {
+    typedef vec<int64_t, 8> Half;
+    const Half a = load_raw<Half>(p), b = load_raw<Half>(p + 8);
+    if (!any((a < 0) | (a >= size) | (b < 0) | (b >= size)))
+      return __builtin_shufflevector(to<int32_t>(a), to<int32_t>(b), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+                                     11, 12, 13, 14, 15);
+  }
+#endif
+  I r{};
+  for (long l = 0; l < t.n; l++) r[l] = (int32_t)checked<int64_t>(p[l], size, negative);
+  return r;
+}
 template <class T> KW_INLINE T floordiv(T a, T b) {
   T q = truncdiv(a, b);
   return (truncrem(a, b) != 0 && ((a < 0) != (b < 0))) ? q - 1 : q;

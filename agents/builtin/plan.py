@@ -16,6 +16,7 @@ import torch
 
 from kernelwright.agents.builtin import expr, index
 from kernelwright.agents.builtin.build import Built
+from kernelwright.agents.builtin.combine import combined
 from kernelwright.agents.builtin.expr import KINDS, WEIGHTS, Buffer, Expr, Kind, walk
 from kernelwright.agents.builtin.index import Index, Var
 from kernelwright.agents.builtin.kernel import Kernel, Part, Store
@@ -103,6 +104,7 @@ class Planner:
             group = [m for m in waiting if m.tensor.shape == shape]
             self._materialise(group)
             waiting = [m for m in waiting if m not in group]
+        self.plan.stages = list(combined(self.plan.stages))
         return self.plan
 
     # ---- library calls ----

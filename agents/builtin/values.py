@@ -49,6 +49,9 @@ class Values:
             return Name(literal(node.attr, node.kind), False)
         if node.op == "red":
             raise AssertionError(f"reduction used before it ran: {node}")
+        narrow = self._narrow(node, scope)
+        if narrow is not None:
+            return narrow
         inner = [self.value(child, scope) for child in children(node)]
         home = self.home(node, scope)
         if node.op == "scan":
@@ -64,8 +67,56 @@ class Values:
         home.names[node] = name
         return name
 
-    def home(self, node: Expr, scope: Scope) -> Scope:
-        """The outermost scope that knows all a node needs."""
+    def _narrow(self, node: Expr, scope: Scope) -> Name | None:
+        """Positions in vectors of int32, not int64, where they are compared, converted or looked up.
+
+        None where the node is none of these. Vectors of 16 int64 are twice as wide as any register.
+        """
+        if node.op == "bound" and node.args[0].op == "load" and node.attr[0] < 2**31:
+            return self._looked_up(node, scope)
+        if node.op == "cast" and _small(node.args[0]) and node.kind in ("f32", "i32"):
+            home = self.home(node, scope, node.args[0])
+            if home.lanes is None or home.lanes not in node.vars:
+                return None
+            x = self.index_lanes(node.args[0].attr, home, "kw::I")
+            text = x if node.kind == "i32" else f"kw::to<float>({x})"
+        elif node.op in ("lt", "le", "gt", "ge", "eq", "ne") and node.args[0].kind == "i64":
+            at = next((k for k in (0, 1) if _small(node.args[k])), None)
+            if at is None:
+                return None
+            other = self.value(node.args[1 - at], scope)
+            home = self.home(node, scope, node.args[at])
+            if other.vector or home.lanes is None or home.lanes not in node.args[at].vars:
+                return None
+            x = self.index_lanes(node.args[at].attr, home, "kw::I")
+            y = f"kw::set<kw::I>(kw::saturated({other.text}))"
+            sign = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}[node.op]
+            text = f"({x}) {sign} {y}" if at == 0 else f"{y} {sign} ({x})"
+        else:
+            return None
+        name = Name(self.fresh(), True)
+        self.declare(node, name, text, home)
+        home.names[node] = name
+        return name
+
+    def _looked_up(self, node: Expr, scope: Scope) -> Name | None:
+        """A checked index that is read from memory, as int32."""
+        buffer, where = node.args[0].attr
+        if any(isinstance(a, Value) for a in index.atoms(where)):
+            return None
+        home = self.home(node, scope, node.args[0])
+        if home.lanes is None or where.coefficient(home.lanes) != 1:
+            return None
+        size, negative = node.attr
+        name = Name(self.fresh(), True)
+        at = f"{self.pointer(buffer)} + {self.place(where, home)}"
+        flag = str(negative).lower()
+        home.lines.append(f"const kw::I {name.text} = kw::ld_checked({at}, {size}L, {flag}, t);")
+        home.names[node] = name
+        return name
+
+    def home(self, node: Expr, scope: Scope, leaf: Expr | None = None) -> Scope:
+        """The outermost scope that knows all a node needs; `leaf`: an argument not written itself."""
         chain = scope.chain()
         needs: set[Var] = set(node.vars) if not node.args else set()
         reds: list[Expr] = []
@@ -82,6 +133,8 @@ class Values:
             needs = {
                 v for i in _places(node) for a in index.atoms(i) if isinstance(a, Var) for v in (a,)
             }
+        if leaf is not None:
+            needs = needs | leaf.vars
         if node.op == "scan":
             return scope
         result = scope
@@ -295,6 +348,14 @@ class Values:
         """Write the declaration of a value."""
         kind = (VECTOR if name.vector else SCALAR)[node.kind]
         home.lines.append(f"const {kind} {name.text} = {text};")
+
+
+def _small(node: Expr) -> bool:
+    """Whether a node is a position that fits into an int32."""
+    if node.op != "index":
+        return False
+    low, high = node.attr.bounds
+    return bool(low > -(2**31) and high < 2**31 - 1)
 
 
 def _places(node: Expr) -> list[Index]:
