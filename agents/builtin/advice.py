@@ -61,7 +61,7 @@ def _optimize(brief: Brief, attempt: Attempt) -> Advice:
 
 
 def _chosen(bound: str, left: list[Strategy]) -> Strategy:
-    preferred = ("one-pass-variance", "fused") if bound == "memory" else ("fused", "library")
+    preferred = ("fused", "two-pass-variance") if bound == "memory" else ("fused", "library")
     for name in preferred:
         for strategy in left:
             if strategy.name == name:

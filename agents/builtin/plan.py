@@ -63,7 +63,7 @@ class Choices:
     share_rows: bool = True
     """Compute reductions in the kernel that uses them, where rows allow it."""
     one_pass_variance: bool = False
-    """Take mean and variance from one pass, about the row's first element."""
+    """Take mean and variance from one pass, about the mean of a sample of the row."""
     attention: bool = False
     """Attention in one pass in place of library calls."""
     products: bool = False

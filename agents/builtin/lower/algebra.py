@@ -20,6 +20,8 @@ from kernelwright.agents.builtin.index import (
 from kernelwright.agents.builtin.lazy import Lazy, Place, Reduction, ReductionKind
 
 Operand = Lazy | int | float | bool
+SAMPLE = 64
+"""A power of two: equal numbers are summed without rounding."""
 SMALL = (torch.int8, torch.int16, torch.uint8)
 
 
@@ -247,12 +249,16 @@ def variance(
 
     In two passes the second corrects the mean of the first, so that both are as good as summed in
     twice the precision (T. Chan, G. Golub, R. LeVeque, Algorithms for computing the sample variance,
-    1983). In one pass both are taken about the first element of the row, which loses digits where
-    that is far from all others.
+    1983). In one pass both are taken about the mean of the row's first SAMPLE elements: of a
+    constant that is exact, and an outlier among them moves it by a small part of the deviation.
     """
     over = dimensions(x, dims)
     count = math.prod(x.shape[d] for d in over)
-    start = _first(x, over) if one_pass else mean(x, dims, True)
+    long = [d for d in over if x.shape[d] >= 2 * SAMPLE]
+    if one_pass and long:
+        start = _sample_mean(x, over, long[-1])
+    else:
+        start = mean(x, dims, True)
     away = call("sub", x, start, dtype=start.dtype)
     shift = mean(away, dims, True)
     squares = sum_(call("mul", away, away, dtype=start.dtype), dims, True)
@@ -271,13 +277,14 @@ def variance(
     return reshape(spread, shape), reshape(whole, shape)
 
 
-def _first(x: Lazy, over: Sequence[int]) -> Lazy:
-    """The first element of every row, 0 where that is not finite (it must not spread)."""
-    shape = tuple(1 if d in over else e for d, e in enumerate(x.shape))
-    corner = reindex(x, shape, lambda p: tuple(ZERO if d in over else i for d, i in enumerate(p)))
+def _sample_mean(x: Lazy, over: Sequence[int], along: int) -> Lazy:
+    """Mean of the first SAMPLE elements of every row; 0 where it is not finite (it must not spread)."""
+    shape = tuple((SAMPLE if d == along else 1) if d in over else e for d, e in enumerate(x.shape))
+    corner = reindex(x, shape, lambda p: p)
+    sample = mean(corner, list(over), True)
 
     def finite(v: Expr) -> Expr:
         usable = expr.op("lt", expr.op("abs", v), expr.number(math.inf, v.kind))
         return expr.op("where", usable, v, expr.number(0, v.kind))
 
-    return pointwise(finite, corner, dtype=x.dtype)
+    return pointwise(finite, sample, dtype=x.dtype)

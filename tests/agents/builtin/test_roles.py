@@ -120,7 +120,7 @@ def test_inaccuracy_asks_for_the_precise_strategy(a_task):
 
 
 def test_optimization_advice_names_what_binds(a_task):
-    task = a_task("self.l(x)", "torch.randn(9, 33)", "self.l = nn.LayerNorm(33)")
+    task = a_task("self.l(x)", "torch.randn(9, 300)", "self.l = nn.LayerNorm(300)")
     first = BuiltinCoder().propose(brief(task)).candidates[0]
     done = Verdict("accepted", "done", roofline=Roofline("memory", 0.4))
     advice = BuiltinJudge().advise(brief(task), attempt(first, done))
