@@ -44,7 +44,12 @@ STRATEGIES: tuple[Strategy, ...] = (
         "separate-reductions", "reductions in kernels of their own", replace(BASE, share_rows=False)
     ),
 )
-PRECISE = Strategy("precise", "exponentials of the full degree, variance in two passes", BASE, (6,))
+PRECISE = Strategy(
+    "precise",
+    "exponentials of the full degree, variances in two passes",
+    replace(BASE, one_pass_variance=False),
+    (6,),
+)
 
 
 def order(directive: Mapping[str, Any]) -> Iterator[Strategy]:
