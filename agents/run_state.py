@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from kernelwright.agents.archive import Archive, fitness
+from kernelwright.agents.archive import Archive, fitness, speedup
 from kernelwright.agents.budget import Spent
 from kernelwright.agents.events import Data, Event, Stored
 from kernelwright.agents.roles import Advice, Attempt, Spend
@@ -82,8 +82,13 @@ class RunState:
         return Spent(self.spend.usd, self.spend.tokens, self.evaluations, wall)
 
     def contenders(self) -> list[Attempt]:
-        """Who may be published, best first: the champion, then all others faster than eager."""
-        fast = [a for a in self.attempts if a.candidate.id not in self._fallen() and _faster(a)]
+        """Who may be published, best first: the champion, then all that may be faster than eager.
+
+        A burst of noise in the loop must not lose a champion: the confirmation, longer and on new
+        inputs, decides.
+        """
+        standing = [a for a in self.attempts if a.candidate.id not in self._fallen()]
+        fast = [a for a in standing if (speedup(a) or 0.0) > 1]
         fast.sort(key=lambda a: fitness(a) or 0.0, reverse=True)
         if self.champion is None:
             return fast
@@ -181,10 +186,6 @@ def holds(verdict: Verdict) -> bool:
     """Whether a final verdict lets a candidate be published: accepted, and faster than eager."""
     eager = verdict.speedup.get("eager")
     return verdict.accepted and eager is not None and eager.low > 1
-
-
-def _faster(attempt: Attempt) -> bool:
-    return holds(attempt.verdict)
 
 
 def attempt_from(candidate: Candidate, data: Data) -> Attempt:

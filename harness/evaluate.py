@@ -36,7 +36,7 @@ from kernelwright.tasks.task import Task
 
 Effort = Literal["loop", "final"]
 _PLANS = {"loop": Plan(rounds=16, seconds=0.35), "final": Plan(rounds=40, seconds=8.0, least=12)}
-_LEG_SECONDS = 2e-3
+_LEG_SECONDS = 4e-3
 _POOL = 1 << 30
 
 

@@ -47,13 +47,13 @@ _NUMBERS: dict[str, dict[str, int]] = {
 }  # fmt: skip
 _ALWAYS = (
     "socket", "connect", "bind", "listen", "ptrace", "settimeofday", "mount", "umount2", "swapon",
-    "reboot", "sethostname", "init_module", "delete_module", "tkill", "sched_setaffinity",
+    "reboot", "sethostname", "init_module", "delete_module", "tkill",
     "clock_settime", "kexec_load", "add_key", "keyctl", "unshare", "perf_event_open", "setns",
     "process_vm_readv", "process_vm_writev", "finit_module", "bpf", "userfaultfd",
     "pidfd_send_signal", "io_uring_setup", "pidfd_getfd", "sched_setscheduler", "setpriority",
     "shmget", "semget", "msgget", "mq_open", "rt_sigqueueinfo", "rt_tgsigqueueinfo",
 )  # fmt: skip
-_PROCESSES = ("fork", "vfork", "execve", "execveat")
+_PROCESSES = ("fork", "vfork", "execve", "execveat", "sched_setaffinity")
 CLONE_PARENT, CLONE_THREAD = 0x8000, 0x10000
 CLONE_NEW_NAMESPACES = 0x7E020000
 PR_SET_DUMPABLE = 4

@@ -463,7 +463,11 @@ def test_hostile_answers_are_faults(start: StartWorker, name: str):
 
 def test_noise_on_the_channel_is_a_fault(start: StartWorker):
     source = hostile("{}").replace("struct.pack('<I', len(body)) + body", "bytes(range(256)) * 8")
-    assert fault(lambda: start(source, timeout=1.0).call([X])).code in {"exit", "killed", "protocol"}
+    assert fault(lambda: start(source, timeout=1.0).call([X])).code in {
+        "exit",
+        "killed",
+        "protocol",
+    }
 
 
 # -- reading from outside -------------------------------------------------------------------------
