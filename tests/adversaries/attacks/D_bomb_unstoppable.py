@@ -1,7 +1,7 @@
 """A thread that waits for ever in a vfork, where no stop signal reaches it.
 
 line: D36 A11
-expect: left_process timeout unstoppable
+expect: left_process timeout killed
 again: yes
 """
 
