@@ -18,11 +18,12 @@ Bend = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
 @dataclass(frozen=True)
 class Distribution:
-    """`skew` elements before each tensor in memory break its alignment."""
+    """`skew` elements before each tensor in memory break its alignment; `flat`: rows of one value."""
 
     name: str
     bend: Bend
     skew: int = 0
+    flat: bool = False
 
     def apply(self, inputs: Sequence[Value], generator: torch.Generator) -> tuple[Value, ...]:
         """Bent copies of the floating tensors, the rest as it is."""
@@ -90,7 +91,7 @@ DISTRIBUTIONS: tuple[Distribution, ...] = (
     Distribution("large", _scaled(30.0)),
     Distribution("tiny", _scaled(1e-4)),
     Distribution("shifted", _shifted),
-    Distribution("constant rows", _constant_rows),
+    Distribution("constant rows", _constant_rows, flat=True),
     Distribution("sparse", _sparse),
     Distribution("zero", _zero),
     Distribution("special values", _special),

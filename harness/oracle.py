@@ -125,7 +125,7 @@ class Oracle:
                 f"task {self.reference.task.name}: unknown tolerance {chosen!r} (one of {known})"
             )
         expected = [
-            precision.expect(r, e, list(n), chosen)
+            precision.expect(r, e, list(n), chosen, flat=distribution.flat)
             for r, e, *n in zip(exact, eager, *noisy, strict=True)
         ]
         if any(e is None for e in expected):

@@ -1,7 +1,7 @@
 """Precision classes and the error budget that an honest implementation of each needs.
 
 The budget of one output element is made of three parts, none of which knows the candidate:
-  relative  class constant x (|reference| + root mean square of its row, or 3% of that of the whole)
+  relative  class constant x (|reference| + root mean square of its row)
   eager     4 x the largest error, within the row, of PyTorch's own kernels (1.5 x for 16-bit outputs,
             whose last rounding is part of it)
   rounding  4 x the largest change, within the row, that rounding noise in fp32 causes (rounding.py)
@@ -20,9 +20,9 @@ _EAGER, _EAGER_16_BIT, _ROUNDING = 4.0, 1.5, 4.0
 _ROW = 32
 """A row must have as many elements, or its root mean square says too little."""
 
-_LEAST_ROW = 0.03
-"""A row counts as no smaller than this share of the whole output: what cancels to nearly nothing in one
-row was computed from numbers of the size of the others."""
+_FLAT_ROW = 0.03
+"""Where all numbers of a row are equal, it counts as no smaller than this share of the whole output: it
+may have cancelled to nearly nothing, all of it, and was computed from numbers of the size of the others."""
 _MOST_FREE = 0.01
 Reduce = Callable[[torch.Tensor, list[int]], torch.Tensor]
 
@@ -81,11 +81,14 @@ def expect(
     eager: torch.Tensor,
     noisy: Sequence[torch.Tensor],
     precision: str,
+    *,
+    flat: bool = False,
 ) -> Expected | None:
     """The expectation for one output from its float64 value, eager's, and the noisy ones.
 
     None where eager itself has NaN or infinity elsewhere than float64 in more than a hundredth of the
     elements: such inputs leave the range of the declared precision, and nothing can be demanded.
+    `flat`: the inputs have rows of one value, so an output's row may say nothing of its scale.
     """
     if not eager.is_floating_point():
         return Expected(reference.to(eager.dtype), None, eager, True)
@@ -98,8 +101,9 @@ def expect(
         return None
     everywhere = free is None and bool(finite.all())
     clean = ours if everywhere else torch.where(finite, ours, 0.0)
-    least = _LEAST_ROW * clean.square().mean().sqrt() if clean.numel() else clean.sum()
-    scale = _row(clean, _rms).clamp_min(least)
+    scale = _row(clean, _rms)
+    if flat and clean.numel():
+        scale = scale.clamp_min(_FLAT_ROW * clean.square().mean().sqrt())
     tolerance = (clean.abs() + scale).mul_(RELATIVE[precision])
     eager_share = _EAGER if eager.element_size() >= 4 else _EAGER_16_BIT
     tolerance += eager_share * _row(_difference(theirs, ours), _largest)

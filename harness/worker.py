@@ -344,7 +344,11 @@ class Worker:
         (size,) = struct.unpack("<I", first + wire.read_exactly(self._sock, 3, deadline))
         if size > wire.MAX_FRAME:
             return Fault("protocol", "the worker broke the protocol of timed calls")
-        answer = json.loads(wire.read_exactly(self._sock, size, deadline))
+        body = wire.read_exactly(self._sock, size, deadline)
+        try:
+            answer = json.loads(body)
+        except (ValueError, RecursionError):
+            return Fault("protocol", "the worker broke the protocol of timed calls")
         return raised(answer.get("error") if isinstance(answer, dict) else None)
 
     def _build(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -131,6 +131,18 @@ def test_rows_have_budgets_of_their_own():
     assert not bool(wrong[0].any()) and bool(wrong[1].all())
 
 
+def test_flat_rows_count_as_a_share_of_the_whole():
+    reference = torch.stack([values((64,), 1.0, 0), torch.full((64,), 1e-6, dtype=torch.float64)])
+    found = reference.float()
+    found[1] += 4e-7
+    strict = expect(reference, reference.float(), [reference], "fp32")
+    flat = expect(reference, reference.float(), [reference], "fp32", flat=True)
+    assert strict is not None and strict.mismatch(found) is not None
+    assert flat is not None and flat.mismatch(found) is None
+    found[1] += 1e-4
+    assert flat.mismatch(found) is not None
+
+
 def test_a_narrow_output_joins_dimensions_to_a_row():
     """A column of 3 says little about its own scale: more trailing dimensions are taken in."""
     reference = values((40, 3), 1.0, 0)

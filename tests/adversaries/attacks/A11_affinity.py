@@ -1,4 +1,4 @@
-"""Sends itself, its parent and everybody to one processor.
+"""Sends its parent and everybody to one processor.
 
 line: A11
 expect: exception
@@ -43,7 +43,7 @@ class Honest(torch.nn.Module):
 
 
 refused = 0
-for pid in (0, os.getppid(), 1):
+for pid in (os.getppid(), 1):
     try:
         os.sched_setaffinity(pid, {0})
     except OSError:
@@ -52,7 +52,7 @@ for pid in (0, os.getppid(), 1):
         os.setpriority(os.PRIO_PROCESS, pid, -10)
     except OSError:
         refused += 1
-if refused == 6:
+if refused == 4:
     raise PermissionError("nothing of it is allowed")
 
 

@@ -1,7 +1,7 @@
 """Writes rubbish and pickles into the channel.
 
 line: D35
-expect: protocol exit timeout crash
+expect: protocol exit timeout crash killed
 """
 
 import os
