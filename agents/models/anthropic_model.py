@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from kernelwright.agents.models import prices
 from kernelwright.agents.models import provider_http as http
-from kernelwright.agents.models.base import Message, ModelError, Reply, StopReason, Usage
+from kernelwright.agents.models.base import (
+    UNMETERED,
+    Message,
+    Meter,
+    ModelError,
+    Reply,
+    StopReason,
+    Usage,
+    size_of,
+)
 from kernelwright.agents.models.retry import Retry
 from kernelwright.tasks.errors import UsageError
 
@@ -45,11 +54,16 @@ class AnthropicModel:
 
         return Anthropic(api_key=self._key, timeout=self._timeout_s, max_retries=0)
 
-    def ask(self, messages: Sequence[Message], *, label: str) -> Reply:
+    def ask(self, messages: Sequence[Message], *, label: str, meter: Meter = UNMETERED) -> Reply:
         """One answer. Raises ModelError."""
-        return self._retry.run(lambda: self._ask(messages))
+        size = size_of(messages)
+        return self._retry.run(
+            lambda: meter.charged(
+                self.spec, size, MAX_TOKENS, lambda limit: self._ask(messages, limit)
+            )
+        )
 
-    def _ask(self, messages: Sequence[Message]) -> Reply:
+    def _ask(self, messages: Sequence[Message], limit: int | None) -> Reply:
         import anthropic
 
         system = "\n\n".join(m.text for m in messages if m.role == "system")
@@ -61,7 +75,7 @@ class AnthropicModel:
             http.errors_of(anthropic, self.spec, self._key),
             self._client.messages.create(
                 model=self.name,
-                max_tokens=MAX_TOKENS,
+                max_tokens=limit or MAX_TOKENS,
                 system=system or anthropic.omit,
                 messages=turns,
                 stream=True,

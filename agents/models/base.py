@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -81,6 +81,55 @@ class ModelError(Exception):
         return "provider" if self.retryable or self.status is None else "user"
 
 
+class OverBudget(ModelError):
+    """The budget does not allow the request; nothing was sent. `budget` is `usd` or `tokens`."""
+
+    def __init__(self, message: str, budget: Literal["usd", "tokens"]) -> None:
+        super().__init__(message)
+        self.budget = budget
+
+
+class Meter(Protocol):
+    """Stands between a model and every single request that may cost something."""
+
+    def charged(
+        self, spec: str, size: int, most: int | None, call: Callable[[int | None], Reply]
+    ) -> Reply:
+        """`call(limit)`, reserved before and settled after, whatever comes of it.
+
+        `spec`: the model that is billed. `size`: bytes of all that is sent (`size_of`), which are
+        more than its tokens. `most`: the most output tokens that the model would ask for, reasoning
+        included; None where it would set no limit. `limit` is what it has to send as the limit:
+        `most`, or less where the budget is nearly used up; None: no limit.
+
+        Raises OverBudget, and what `call` raises.
+        """
+        ...
+
+
+class Unmetered:
+    """No budget, no books."""
+
+    def charged(
+        self, spec: str, size: int, most: int | None, call: Callable[[int | None], Reply]
+    ) -> Reply:
+        """`call(most)`."""
+        return call(most)
+
+
+UNMETERED = Unmetered()
+
+
+def size_of(messages: Sequence[Message], *more: str) -> int:
+    """Bytes of a request's texts: no fewer than its tokens.
+
+    Every token of the byte-level vocabularies in use stands for at least one byte. What providers
+    put around each message, and around the whole, is allowed for on top.
+    """
+    texts = [*(message.text for message in messages), *more]
+    return 512 + sum(64 + len(text.encode("utf-8", "surrogatepass")) for text in texts)
+
+
 class Model(Protocol):
     """Answers a conversation."""
 
@@ -89,9 +138,10 @@ class Model(Protocol):
         """What makes this model again, without secrets."""
         ...
 
-    def ask(self, messages: Sequence[Message], *, label: str) -> Reply:
+    def ask(self, messages: Sequence[Message], *, label: str, meter: Meter = UNMETERED) -> Reply:
         """One answer. `label` names the call within its run (`propose:3`, `judge:3:repair`).
 
-        A replay finds the answer by it. Raises ModelError.
+        A replay finds the answer by it. Every request, retries too, goes through `meter`; models
+        that ask another model hand it on. Raises ModelError.
         """
         ...

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from kernelwright.agents.models import prices
 from kernelwright.agents.models import provider_http as http
-from kernelwright.agents.models.base import Message, ModelError, Reply, StopReason, Usage
+from kernelwright.agents.models.base import (
+    UNMETERED,
+    Message,
+    Meter,
+    ModelError,
+    Reply,
+    StopReason,
+    Usage,
+    size_of,
+)
 from kernelwright.agents.models.retry import Retry
 from kernelwright.agents.roles import Spend
 from kernelwright.tasks.errors import UsageError
@@ -39,6 +48,7 @@ class OpenAIModel:
         self._timeout_s = timeout_s
         self._retry = retry
         self._chat = url is not None
+        self._limit_name = "max_tokens" if url else "max_completion_tokens"
 
     @cached_property
     def _client(self) -> OpenAI:
@@ -51,23 +61,26 @@ class OpenAIModel:
             max_retries=0,
         )
 
-    def ask(self, messages: Sequence[Message], *, label: str) -> Reply:
+    def ask(self, messages: Sequence[Message], *, label: str, meter: Meter = UNMETERED) -> Reply:
         """One answer. Raises ModelError."""
-        return self._retry.run(lambda: self._ask(messages))
+        size = size_of(messages)
+        return self._retry.run(
+            lambda: meter.charged(self.spec, size, None, lambda limit: self._ask(messages, limit))
+        )
 
-    def _ask(self, messages: Sequence[Message]) -> Reply:
+    def _ask(self, messages: Sequence[Message], limit: int | None) -> Reply:
         if self._chat:
-            return self._ask_chat(messages)
+            return self._ask_chat(messages, limit)
         try:
-            return self._ask_responses(messages)
+            return self._ask_responses(messages, limit)
         except ModelError as error:
             cause: Any = error.__cause__
             if error.status not in (404, 405) or getattr(cause, "code", None) == "model_not_found":
                 raise
             self._chat = True
-            return self._ask_chat(messages)
+            return self._ask_chat(messages, limit)
 
-    def _ask_responses(self, messages: Sequence[Message]) -> Reply:
+    def _ask_responses(self, messages: Sequence[Message], limit: int | None) -> Reply:
         data = self._post(
             "/responses",
             {
@@ -77,6 +90,7 @@ class OpenAIModel:
                     {"role": m.role, "content": m.text} for m in messages if m.role != "system"
                 ],
                 "store": False,
+                **({} if limit is None else {"max_output_tokens": limit}),
             },
         )
         usage = Usage(
@@ -104,12 +118,13 @@ class OpenAIModel:
         answer = "".join(said) or "".join(refusal)
         return self._reply(data, answer, "\n\n".join(thought), stop, usage)
 
-    def _ask_chat(self, messages: Sequence[Message]) -> Reply:
+    def _ask_chat(self, messages: Sequence[Message], limit: int | None) -> Reply:
         data = self._post(
             "/chat/completions",
             {
                 "model": self.name,
                 "messages": [{"role": m.role, "content": m.text} for m in messages],
+                **({} if limit is None else {self._limit_name: limit}),
             },
         )
         usage = Usage(

@@ -12,7 +12,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from kernelwright.agents.models.base import Message, Model, ModelError, Reply, Usage
+from kernelwright.agents.models.base import (
+    UNMETERED,
+    Message,
+    Meter,
+    Model,
+    ModelError,
+    Reply,
+    Usage,
+)
 from kernelwright.tasks.errors import UsageError
 
 
@@ -29,9 +37,9 @@ class RecordingModel:
         except OSError as error:
             raise UsageError(f"cannot record to {path}: {error.strerror}") from None
 
-    def ask(self, messages: Sequence[Message], *, label: str) -> Reply:
+    def ask(self, messages: Sequence[Message], *, label: str, meter: Meter = UNMETERED) -> Reply:
         """The other model's answer. Raises ModelError as that one does."""
-        reply = self._inner.ask(messages, label=label)
+        reply = self._inner.ask(messages, label=label, meter=meter)
         line = {
             "label": label,
             "model": self._inner.spec,
@@ -83,7 +91,7 @@ class ReplayModel:
                     break
                 raise UsageError(f"{path}, line {number}: not a recorded answer") from None
 
-    def ask(self, messages: Sequence[Message], *, label: str) -> Reply:
+    def ask(self, messages: Sequence[Message], *, label: str, meter: Meter = UNMETERED) -> Reply:
         """The recorded answer. Raises ModelError where there is none."""
         if label not in self._replies:
             raise ModelError(f"{self.spec}: the recording ends before {label}")
