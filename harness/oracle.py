@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from kernelwright.harness import precision
@@ -156,22 +157,27 @@ class Oracle:
     def _exact(
         self, inputs: Sequence[Value], gradients: Sequence[torch.Tensor] | None
     ) -> tuple[torch.Tensor, ...]:
-        """The reference in float64, casts to smaller types inside it lifted."""
-        wide = [
-            v.double() if isinstance(v, torch.Tensor) and v.is_floating_point() else v
-            for v in inputs
-        ]
-        before = torch.get_default_dtype()
-        torch.set_default_dtype(torch.float64)
-        try:
-            with _Lifted():
-                return self.reference.run(
-                    self._double,
-                    wide,
-                    None if gradients is None else [g.double() for g in gradients],
-                )
-        finally:
-            torch.set_default_dtype(before)
+        return exact(self.reference, self._double, inputs, gradients)
+
+
+def exact(
+    reference: Reference,
+    double: nn.Module,
+    inputs: Sequence[Value],
+    gradients: Sequence[torch.Tensor] | None,
+) -> tuple[torch.Tensor, ...]:
+    """A reference in float64, casts to smaller types inside it lifted. `double`: its model, wide."""
+    wide = [
+        v.double() if isinstance(v, torch.Tensor) and v.is_floating_point() else v for v in inputs
+    ]
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with _Lifted():
+            grads = None if gradients is None else [g.double() for g in gradients]
+            return reference.run(double, wide, grads)
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _equal(a: Sequence[Value], b: Sequence[Value]) -> bool:
