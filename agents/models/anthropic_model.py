@@ -15,6 +15,7 @@ from kernelwright.agents.models.base import (
     Meter,
     ModelError,
     Reply,
+    Schema,
     StopReason,
     Usage,
     size_of,
@@ -54,7 +55,14 @@ class AnthropicModel:
 
         return Anthropic(api_key=self._key, timeout=self._timeout_s, max_retries=0)
 
-    def ask(self, messages: Sequence[Message], *, label: str, meter: Meter = UNMETERED) -> Reply:
+    def ask(
+        self,
+        messages: Sequence[Message],
+        *,
+        label: str,
+        schema: Schema | None = None,
+        meter: Meter = UNMETERED,
+    ) -> Reply:
         """One answer. Raises ModelError."""
         size = size_of(messages)
         return self._retry.run(

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from kernelwright.agents.roles import Spend
 
@@ -18,6 +18,16 @@ class Message:
 
     role: Literal["system", "user", "assistant"]
     text: str
+    stable: int = 0
+    """So many characters at the front stay the same from call to call: worth a provider's cache."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The form of a structured answer: a JSON schema of an object, with a name for it."""
+
+    name: str
+    body: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,18 @@ StopReason = Literal["end", "length", "refused"]
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """How an answer came: of the last attempt, without waits before it. None: not known."""
+
+    first_token_s: float | None = None
+    """Seconds from the request to the first piece of answer or reasoning."""
+    total_s: float | None = None
+    streamed: bool | None = None
+    structured: bool | None = None
+    """Whether the provider itself held the answer to the schema; None where none was asked for."""
+
+
+@dataclass(frozen=True)
 class Reply:
     """An answer. `text` holds no reasoning; that stands apart, as far as the provider shows it."""
 
@@ -50,6 +72,7 @@ class Reply:
     spend: Spend = field(default_factory=Spend)
     model: str = ""
     """The name that the provider gives for what answered."""
+    exchange: Exchange = Exchange()
 
 
 class ModelError(Exception):
@@ -130,18 +153,31 @@ def size_of(messages: Sequence[Message], *more: str) -> int:
     return 512 + sum(64 + len(text.encode("utf-8", "surrogatepass")) for text in texts)
 
 
+class Cancelled(ModelError):
+    """The user stopped the call; nothing is wrong with the model."""
+
+
 class Model(Protocol):
-    """Answers a conversation."""
+    """Answers a conversation. Calls may be made from several threads at once."""
 
     @property
     def spec(self) -> str:
         """What makes this model again, without secrets."""
         ...
 
-    def ask(self, messages: Sequence[Message], *, label: str, meter: Meter = UNMETERED) -> Reply:
+    def ask(
+        self,
+        messages: Sequence[Message],
+        *,
+        label: str,
+        schema: Schema | None = None,
+        meter: Meter = UNMETERED,
+    ) -> Reply:
         """One answer. `label` names the call within its run (`propose:3`, `judge:3:repair`).
 
-        A replay finds the answer by it. Every request, retries too, goes through `meter`; models
-        that ask another model hand it on. Raises ModelError.
+        A replay finds the answer by it. With a `schema` the answer should be such a JSON object;
+        a model that cannot be held to it answers as it likes, so the caller checks. Every request,
+        retries too, goes through `meter`; models that ask another model hand it on.
+        Raises ModelError.
         """
         ...

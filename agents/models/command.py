@@ -10,7 +10,15 @@ import signal
 import subprocess
 from collections.abc import Sequence
 
-from kernelwright.agents.models.base import UNMETERED, Message, Meter, ModelError, Reply, size_of
+from kernelwright.agents.models.base import (
+    UNMETERED,
+    Message,
+    Meter,
+    ModelError,
+    Reply,
+    Schema,
+    size_of,
+)
 from kernelwright.agents.roles import Spend
 from kernelwright.tasks.errors import UsageError
 
@@ -31,7 +39,14 @@ class CommandModel:
             raise UsageError(f"{self.spec}: no such program; give one that is on PATH")
         self._timeout_s = timeout_s
 
-    def ask(self, messages: Sequence[Message], *, label: str, meter: Meter = UNMETERED) -> Reply:
+    def ask(
+        self,
+        messages: Sequence[Message],
+        *,
+        label: str,
+        schema: Schema | None = None,
+        meter: Meter = UNMETERED,
+    ) -> Reply:
         """One answer. Raises ModelError when the program fails, hangs or says nothing."""
         return meter.charged(self.spec, size_of(messages), None, lambda limit: self._ask(messages))
 

@@ -16,6 +16,7 @@ from kernelwright.agents.models.base import (
     Meter,
     ModelError,
     Reply,
+    Schema,
     StopReason,
     Usage,
     size_of,
@@ -61,7 +62,14 @@ class OpenAIModel:
             max_retries=0,
         )
 
-    def ask(self, messages: Sequence[Message], *, label: str, meter: Meter = UNMETERED) -> Reply:
+    def ask(
+        self,
+        messages: Sequence[Message],
+        *,
+        label: str,
+        schema: Schema | None = None,
+        meter: Meter = UNMETERED,
+    ) -> Reply:
         """One answer. Raises ModelError."""
         size = size_of(messages)
         return self._retry.run(

@@ -19,6 +19,7 @@ from kernelwright.agents.models.base import (
     Model,
     ModelError,
     Reply,
+    Schema,
     Usage,
 )
 from kernelwright.tasks.errors import UsageError
@@ -37,9 +38,16 @@ class RecordingModel:
         except OSError as error:
             raise UsageError(f"cannot record to {path}: {error.strerror}") from None
 
-    def ask(self, messages: Sequence[Message], *, label: str, meter: Meter = UNMETERED) -> Reply:
+    def ask(
+        self,
+        messages: Sequence[Message],
+        *,
+        label: str,
+        schema: Schema | None = None,
+        meter: Meter = UNMETERED,
+    ) -> Reply:
         """The other model's answer. Raises ModelError as that one does."""
-        reply = self._inner.ask(messages, label=label, meter=meter)
+        reply = self._inner.ask(messages, label=label, schema=schema, meter=meter)
         line = {
             "label": label,
             "model": self._inner.spec,
@@ -91,7 +99,14 @@ class ReplayModel:
                     break
                 raise UsageError(f"{path}, line {number}: not a recorded answer") from None
 
-    def ask(self, messages: Sequence[Message], *, label: str, meter: Meter = UNMETERED) -> Reply:
+    def ask(
+        self,
+        messages: Sequence[Message],
+        *,
+        label: str,
+        schema: Schema | None = None,
+        meter: Meter = UNMETERED,
+    ) -> Reply:
         """The recorded answer. Raises ModelError where there is none."""
         if label not in self._replies:
             raise ModelError(f"{self.spec}: the recording ends before {label}")

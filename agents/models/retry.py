@@ -27,7 +27,8 @@ class Retry:
     def run(self, call: Callable[[], Reply]) -> Reply:
         """The reply of the first attempt that gives one, charged with all that failed before.
 
-        Raises the last ModelError, or at once one that no retry can mend.
+        Raises the last ModelError, or at once one that no retry can mend. Whatever is raised while
+        it waits is charged too.
         """
         lost = Spend()
         for attempt in range(self.attempts):
@@ -41,6 +42,10 @@ class Retry:
                 final = attempt == self.attempts - 1
                 if not error.retryable or final or asked > self.patience_s:
                     raise
-                drawn = random.uniform(0, min(self.cap_s, self.base_s * 2**attempt))
+            drawn = random.uniform(0, min(self.cap_s, self.base_s * 2**attempt))
+            try:
                 self.wait(asked + drawn)
+            except ModelError as error:
+                error.spend += lost
+                raise
         raise AssertionError("a Retry makes at least one attempt")

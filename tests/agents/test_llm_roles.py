@@ -28,7 +28,7 @@ class Scripted:
     asked: list[tuple[str, tuple[Message, ...]]] = field(default_factory=list)
     stop: str = "end"
 
-    def ask(self, messages: Sequence[Message], *, label: str) -> Reply:
+    def ask(self, messages: Sequence[Message], *, label: str, schema=None, meter=None) -> Reply:
         self.asked.append((label, tuple(messages)))
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):

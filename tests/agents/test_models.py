@@ -111,7 +111,7 @@ class Counting:
     def __init__(self):
         self.count = 0
 
-    def ask(self, messages, *, label, meter=None):
+    def ask(self, messages, *, label, schema=None, meter=None):
         self.count += 1
         usage = Usage(input=5, output=self.count)
         return Reply(f"{label} é {self.count}", "length", "why", usage, Spend(0.1, 5, 1), "m")

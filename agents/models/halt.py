@@ -1,0 +1,70 @@
+"""Halt: how a run tells its model calls to stop, from any thread.
+
+Two degrees. `soon`: nobody waits any longer (for a slot, a retry, a person's answer), but an answer
+that is coming in is paid for and may arrive. `now`: that is cut off as well.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from kernelwright.agents.models.base import Cancelled
+
+
+class Halt:
+    """Shared by all models of a run."""
+
+    def __init__(self) -> None:
+        self._soon = threading.Event()
+        self._now = False
+        self._lock = threading.Lock()
+        self._cuts: list[Callable[[], None]] = []
+
+    def soon(self) -> None:
+        """End all waiting; no new call is made."""
+        self._soon.set()
+
+    def now(self) -> None:
+        """End all waiting and cut every call that is under way."""
+        self._soon.set()
+        with self._lock:
+            self._now = True
+            cuts = list(self._cuts)
+        for cut in cuts:
+            cut()
+
+    @property
+    def asked(self) -> bool:
+        """Whether anybody asked to stop."""
+        return self._soon.is_set()
+
+    @property
+    def at_once(self) -> bool:
+        """Whether calls under way are to be cut too."""
+        return self._now
+
+    def check(self) -> None:
+        """Raises Cancelled when asked to stop."""
+        if self.asked:
+            raise Cancelled("interrupted")
+
+    def wait(self, seconds: float) -> None:
+        """Sleep. Raises Cancelled as soon as somebody asks to stop."""
+        if self._soon.wait(seconds):
+            raise Cancelled("interrupted")
+
+    @contextmanager
+    def cutting(self, cut: Callable[[], None]) -> Iterator[None]:
+        """Within this, `now` calls `cut`, from its own thread."""
+        with self._lock:
+            self._cuts.append(cut)
+            late = self._now
+        if late:
+            cut()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._cuts.remove(cut)
