@@ -1,18 +1,14 @@
 """Models without a network: spec strings, commands, recordings, prices, retries."""
 
-import json
 import shlex
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-from kernelwright.agents.models import prices
 from kernelwright.agents.models.base import Message, ModelError, Reply, Usage
 from kernelwright.agents.models.command import CommandModel, prompt
-from kernelwright.agents.models.prices import price_of, spend
 from kernelwright.agents.models.replay import RecordingModel, ReplayModel
 from kernelwright.agents.models.retry import Retry
 from kernelwright.agents.models.spec import make_model
@@ -160,28 +156,6 @@ def test_files_that_are_no_recordings(tmp_path):
             ReplayModel(path)
     with pytest.raises(UsageError, match="cannot record"):
         RecordingModel(Counting(), tmp_path / "no" / "f")
-
-
-def test_prices():
-    usage = Usage(input=1_000_000, cached=400_000, output=10_000)
-    assert spend("gpt-5-mini", usage).usd == pytest.approx(0.6 * 0.25 + 0.4 * 0.025 + 0.01 * 2.0)
-    assert price_of("gpt-5-mini-2025-08-07") == price_of("gpt-5-mini")
-    assert price_of("claude-haiku-4-5-20251001") == price_of("claude-haiku-4-5")
-    assert price_of("gpt-5-minimal") is None
-    assert spend("gpt-unheard-of", usage) == Spend(None, 1_000_000, 10_000)
-    assert spend("gpt-5-mini", Usage(input=5)).usd is None
-    assert spend("claude-haiku-5-5", Usage(input=100_001, output=1)).usd is None
-    written = Usage(input=100, cache_written=100, output=0)
-    assert spend("claude-opus-5", written).usd == pytest.approx(100 * 6.25e-6)
-    assert spend("gpt-5", written).usd is None, "that price is not kept"
-
-
-def test_every_kept_price_has_a_source():
-
-    data = json.loads(Path(prices.__file__).with_name("prices.json").read_text())
-    for name, entry in data["models"].items():
-        assert data["sources"][entry["source"]]["as_of"] >= "2026", name
-        assert 0 < entry["cached"] < entry["input"] < entry["output"], name
 
 
 def test_backoff_grows_is_jittered_and_bounded():
