@@ -1,0 +1,279 @@
+"""Task audit: can the judge tell this operator from one that leaves work out?
+
+Mutants of the task go through the oracle and the comparison that judge candidates:
+  answer     outputs that are no work (`answers.py`)
+  source     the reference with a term dropped or a constant changed (`tasks/mutants.py`)
+  module     a submodule, parameter or constant of the model replaced by a neutral one
+  input      an input, or its last slice along a dimension, ignored
+A mutant that any case rejects is killed. One that passes all cases is `equivalent` where its float64
+outputs are the reference's to 13 digits in every case, else a survivor: the task is weak.
+They run in this process: all are made from the user's own reference. Not for candidates.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from types import FrameType
+
+import torch
+from torch import nn
+
+from kernelwright.harness.answers import Answer, agree, answers, passes, same
+from kernelwright.harness.comparison import compare
+from kernelwright.harness.oracle import Case, Oracle, exact
+from kernelwright.harness.worker import Value
+from kernelwright.tasks.audits import AuditRecord, MutantFound
+from kernelwright.tasks.errors import TaskError
+from kernelwright.tasks.mutants import SMALL, changed, source_mutants
+from kernelwright.tasks.reference import Reference
+from kernelwright.tasks.task import Task
+
+MOST_MUTANTS = 300
+MOST_SECONDS = 120.0
+"""For one task; mutants that are not reached by then are counted as left out."""
+_MUTANT_SECONDS = 20.0
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A changed reference: other source, or the same with `model` or `inputs` changed."""
+
+    name: str
+    kind: str
+    line: int | None = None
+    source: str | None = None
+    model: Callable[[nn.Module], None] | None = None
+    inputs: Callable[[Sequence[Value]], tuple[Value, ...]] | None = None
+
+
+def audit(
+    task: Task,
+    *,
+    seed: int = 0,
+    most_mutants: int = MOST_MUTANTS,
+    seconds: float = MOST_SECONDS,
+    progress: Progress | None = None,
+) -> AuditRecord:
+    """Audit one task. Equal seeds give equal results, but for mutants that time left out.
+
+    Raises TaskError where the task cannot be judged at all.
+    """
+    bench = _Bench(task, seed)
+    deadline = time.monotonic() + seconds
+    found: dict[str, list[MutantFound]] = {"equivalent": [], "survived": [], "killed": []}
+    trials: list[Answer | Mutant] = [*answers(bench.oracle), *bench.mutants()]
+    tried = trials[:most_mutants]
+    done = 0
+    for done, trial in enumerate(tried, 1):  # noqa: B007
+        if isinstance(trial, Answer):
+            fate, shown = bench.fate_of_answer(trial), MutantFound(trial.name, "answer")
+        else:
+            fate, shown = bench.fate(trial), MutantFound(trial.name, trial.kind, trial.line)
+        found[fate].append(shown)
+        if progress:
+            progress(done, len(tried))
+        if time.monotonic() > deadline:
+            break
+    return AuditRecord(
+        task=task.name,
+        hash=task.hash,
+        verdict="weak" if found["survived"] else "sound",
+        mutants=done,
+        killed=len(found["killed"]),
+        equivalent=tuple(found["equivalent"]),
+        survivors=tuple(found["survived"]),
+        left_out=len(trials) - done,
+        seed=seed,
+        date=datetime.now(UTC).date().isoformat(),
+    )
+
+
+class _Bench:
+    """The oracle of one task, and what becomes of a mutant before it."""
+
+    def __init__(self, task: Task, seed: int) -> None:
+        self.task = task
+        self.reference = Reference(task)
+        self.oracle = Oracle(self.reference, seed)
+        self.cases = self.oracle.cases()
+        self.constant = [
+            all(_one_number(case.expected[i].value) for case in self.cases)
+            for i in range(len(self.oracle.own.expected))
+        ]
+
+    def fate_of_answer(self, answer: Answer) -> str:
+        """`killed`, `equivalent` or `survived`."""
+        if not passes(answer, self.cases):
+            return "killed"
+        return "equivalent" if not answer.nothing and same(answer, self.cases) else "survived"
+
+    def fate(self, mutant: Mutant) -> str:
+        """`killed`, `equivalent` or `survived`."""
+        try:
+            with _limited(_MUTANT_SECONDS), self._reference(mutant) as reference:
+                model = self._model(mutant, reference)
+                for case in self.cases:
+                    outputs = reference.run(model, _inputs(mutant, case), case.gradients)
+                    if compare(case, outputs) is not None:
+                        return "killed"
+                wide = self._model(mutant, reference).double()
+                ours = self._model(None, self.reference).double()
+                for case in self.cases:
+                    theirs = exact(reference, wide, _inputs(mutant, case), case.gradients)
+                    wanted = exact(self.reference, ours, case.inputs, case.gradients)
+                    if not all(map(agree, theirs, wanted)):
+                        return "survived"
+        except (TaskError, _TooLong):
+            return "killed"
+        return "survived" if all(self.constant) else "equivalent"
+
+    def mutants(self) -> Iterator[Mutant]:
+        """All changed references, in the order in which they are tried."""
+        model = self._model(None, self.reference)
+        yield from _input_mutants(self.oracle.own)
+        yield from _module_mutants(model)
+        for m in source_mutants(self.task):
+            yield Mutant(m.name, "source", m.line, source=m.source)
+
+    @contextlib.contextmanager
+    def _reference(self, mutant: Mutant) -> Iterator[Reference]:
+        if mutant.source is None:
+            yield self.reference
+            return
+        task = replace(self.task, source=mutant.source)
+        try:
+            yield Reference(task)
+        finally:
+            sys.modules.pop(f"kernelwright_task_{task.hash[:16]}", None)
+
+    def _model(self, mutant: Mutant | None, reference: Reference) -> nn.Module:
+        model = reference.build(0)
+        try:
+            model.load_state_dict(self.oracle.state)
+        except RuntimeError as error:
+            raise TaskError(f"the mutant takes no state: {error}") from error
+        if mutant is not None and mutant.model is not None:
+            mutant.model(model)
+        return model
+
+
+def _inputs(mutant: Mutant, case: Case) -> tuple[Value, ...]:
+    return case.inputs if mutant.inputs is None else mutant.inputs(case.inputs)
+
+
+def _one_number(value: torch.Tensor) -> bool:
+    """Whether all elements are equal (one alone is not called constant)."""
+    flat = value.reshape(-1)
+    return flat.numel() > 1 and bool(((flat == flat[0]) | (flat.isnan() & flat[0].isnan())).all())
+
+
+# -- what is changed in the model --------------------------------------------------------------------
+
+
+def _module_mutants(model: nn.Module) -> Iterator[Mutant]:
+    for name, module in model.named_modules():
+        if name:
+            yield Mutant(f"{name} -> Identity", "module", model=lambda m, n=name: _skip(m, n))
+        for attribute, value in vars(module).items():
+            if isinstance(value, float):
+                full = f"{name}.{attribute}" if name else attribute
+                for other in changed(value):
+                    yield Mutant(
+                        f"{full} = {value:g} -> {other:g}",
+                        "module",
+                        model=lambda m, n=name, a=attribute, v=other: setattr(
+                            m.get_submodule(n), a, v
+                        ),
+                    )
+    for name, value in model.state_dict().items():
+        if isinstance(value, torch.Tensor) and value.is_floating_point() and value.numel():
+            for other in (0.0, 1.0):
+                yield Mutant(
+                    f"{name} -> all {other:g}", "module", model=lambda m, n=name, v=other: _fill(m, n, v)
+                )
+
+
+def _skip(model: nn.Module, name: str) -> None:
+    parent, _, leaf = name.rpartition(".")
+    setattr(model.get_submodule(parent), leaf, nn.Identity())
+
+
+def _fill(model: nn.Module, name: str, value: float) -> None:
+    with torch.no_grad():
+        model.state_dict()[name].fill_(value)
+
+
+# -- what is ignored of the inputs -------------------------------------------------------------------
+
+
+def _input_mutants(own: Case) -> Iterator[Mutant]:
+    for i, value in enumerate(own.inputs):
+        if not isinstance(value, torch.Tensor) or not value.numel():
+            continue
+        for neutral in (0, 1):
+            yield Mutant(
+                f"input {i} -> all {neutral}",
+                "input",
+                inputs=lambda given, i=i, n=neutral: _with(given, i, lambda t: t.fill_(n)),
+            )
+        for dim, size in enumerate(value.shape):
+            if size > 1:
+                yield Mutant(
+                    f"input {i} without its last slice along dimension {dim}",
+                    "input",
+                    inputs=lambda given, i=i, d=dim: _with(given, i, lambda t: _cut(t, d)),
+                )
+
+
+def _with(
+    given: Sequence[Value], index: int, change: Callable[[torch.Tensor], object]
+) -> tuple[Value, ...]:
+    """The inputs with one of them copied and changed."""
+    copy = torch.as_tensor(given[index]).clone()
+    change(copy)
+    return (*given[:index], copy, *given[index + 1 :])
+
+
+def _cut(value: torch.Tensor, dim: int) -> None:
+    """The last slice as if it were not there: zero, or for integers and truths the first slice."""
+    last = value.select(dim, -1)
+    if value.is_floating_point():
+        last.zero_()
+    elif value.dtype == torch.bool:
+        last.logical_not_()
+    else:
+        last.copy_(value.select(dim, 0).clone())
+
+
+# -- a mutant may never end --------------------------------------------------------------------------
+
+
+class _TooLong(BaseException):
+    """A mutant ran out of time."""
+
+
+@contextlib.contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """Raise _TooLong after so many seconds; only the main thread can be interrupted so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
