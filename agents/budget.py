@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from kernelwright.agents.settings import Settings
 
 if TYPE_CHECKING:
+    from kernelwright.agents.ledger.account import Line
     from kernelwright.agents.run_state import RunState
 
 Reason = Literal[
     "interrupted",
     "evaluations",
     "wall_time",
+    "budget_usd",
+    "budget_tokens",
     "near_roofline",
     "no_progress",
     "no_idea",
@@ -36,6 +40,24 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Evaluating:
+    """What evaluations took, confirmations included, in seconds. None: not known."""
+
+    wall_s: float = 0.0
+    cpu_s: float | None = 0.0
+    """Processor time of this process and of all that it started, measured."""
+    gpu_s: float = 0.0
+    """Wall time of the stages that hold a GPU; 0 on a CPU."""
+
+    def __add__(self, other: Evaluating) -> Evaluating:
+        """Both together."""
+        cpu_s = None
+        if self.cpu_s is not None and other.cpu_s is not None:
+            cpu_s = self.cpu_s + other.cpu_s
+        return Evaluating(self.wall_s + other.wall_s, cpu_s, self.gpu_s + other.gpu_s)
+
+
+@dataclass(frozen=True)
 class Spent:
     """What the run has cost, all its sessions together. None: unknown."""
 
@@ -43,6 +65,13 @@ class Spent:
     tokens: int | None
     evaluations: int
     wall_s: float
+    unknown: int = 0
+    """How many calls have an unknown cost."""
+    usd_at_most: float | None = None
+    """With the most that those calls can have cost; None: nobody knows."""
+    by_role: Mapping[str, Line] = field(default_factory=dict)
+    by_model: Mapping[str, Line] = field(default_factory=dict)
+    evaluating: Evaluating = Evaluating()
 
 
 @dataclass(frozen=True)
@@ -51,6 +80,8 @@ class Remaining:
 
     evaluations: int
     wall_s: float | None
+    usd: float | None = None
+    tokens: int | None = None
 
 
 def stop_rule(state: RunState, settings: Settings, wall_s: float, interrupted: bool) -> Stop | None:

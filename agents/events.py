@@ -9,6 +9,9 @@ truth of a run: attempts, champion and spend are folded from it (`agents/run_sta
     started    before work that costs (`judge:3`, `propose:3`, `evaluate:<id>`, `confirm:<id>`)
     finished   its result; at most once for a key
     failed     it ended with an error, and what that cost; the key may start again
+    price      what a model is billed at in this run; key: its spec
+    reserved   before a request to a model, with the most that it can cost (`propose:3#7`)
+    settled    what the request came to, whatever came of it; at most once for a key
     stopped    the search ended; key: the reason
 
 Sources are kept once, in a table of their own by content hash; events name them by id.
@@ -37,7 +40,7 @@ CREATE TABLE IF NOT EXISTS events(
     seq INTEGER PRIMARY KEY, time REAL NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL,
     data TEXT NOT NULL);
 CREATE UNIQUE INDEX IF NOT EXISTS once ON events(kind, key)
-    WHERE kind IN ('run', 'decided', 'finished');
+    WHERE kind IN ('run', 'decided', 'finished', 'settled');
 CREATE TABLE IF NOT EXISTS candidates(
     id TEXT PRIMARY KEY, language TEXT NOT NULL, normalised TEXT NOT NULL, source TEXT NOT NULL);
 """
@@ -106,7 +109,7 @@ class EventLog:
     ) -> Event:
         """Write one event, and the sources it names, in one transaction that is on disk on return.
 
-        Raises sqlite3.IntegrityError for a second `finished` or `decided` of one key.
+        Raises sqlite3.IntegrityError for a second `finished`, `decided` or `settled` of one key.
         """
         now = time.time()
         text = json.dumps(data, ensure_ascii=False, sort_keys=True)

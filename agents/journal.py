@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 
 from kernelwright.agents.budget import Remaining, Spent, Stop, stop_rule
 from kernelwright.agents.events import Data, Event, EventLog
+from kernelwright.agents.ledger.effort import Effort, effort_json
+from kernelwright.agents.ledger.ledger import Caps, Ledger
 from kernelwright.agents.models.base import ModelError
 from kernelwright.agents.ports import Evaluator, Observer
 from kernelwright.agents.roles import Attempt
@@ -44,14 +46,18 @@ class Journal:
         self._observer = observer
         self._interrupt = interrupt
         self._began = time.monotonic()
+        self._lock = threading.RLock()
+        caps = Caps(settings.budget_usd, settings.budget_tokens)
+        self.ledger = Ledger(self.record, self.state.account, caps, self._lock)
 
     def record(self, kind: str, key: str, data: Data, named: Iterable[Candidate] = ()) -> Event:
-        """Append an event and take it into the state."""
+        """Append an event and take it into the state. Any thread may."""
         named = tuple(named)
-        event = self._log.append(kind, key, data, named)
-        for candidate in named:
-            self.state.learn(candidate, candidate.normalised)
-        self.state.apply(event)
+        with self._lock:
+            event = self._log.append(kind, key, data, named)
+            for candidate in named:
+                self.state.learn(candidate, candidate.normalised)
+            self.state.apply(event)
         return event
 
     def decide(self, key: str, choose: Callable[[], Data]) -> Data:
@@ -100,8 +106,10 @@ class Journal:
         def work() -> Result:
             self._observer.working("evaluate", key)
             held = champion.candidate if champion else None
+            effort = Effort()
             verdict = self._evaluator.evaluate(candidate, effort="loop", champion=held)
-            return {**about, "verdict": verdict.to_json()}, (candidate,)
+            took = effort_json(effort.of(verdict))
+            return {**about, "verdict": verdict.to_json(), "took": took}, (candidate,)
 
         self.once(key, about, work)
         attempt = self.state.by_id[candidate.id]
@@ -122,9 +130,11 @@ class Journal:
             return Verdict.from_json(self.state.done[key]["verdict"])
         self._observer.working("confirm", key)
         self.record("started", key, {})
+        effort = Effort()
         verdict = self._evaluator.evaluate(attempt.candidate, effort="final")
+        took = effort_json(effort.of(verdict))
         kind = "failed" if verdict.verdict == "harness_error" else "finished"
-        self.record(kind, key, {"verdict": verdict.to_json()})
+        self.record(kind, key, {"verdict": verdict.to_json(), "took": took})
         self._observer.spent(self.spent(), self.remaining())
         return verdict
 
@@ -138,15 +148,21 @@ class Journal:
 
     def spent(self) -> Spent:
         """What the run has cost, earlier sessions included."""
-        return self.state.spent(self.wall_s())
+        with self._lock:
+            return self.state.spent(self.wall_s())
 
     def remaining(self) -> Remaining:
         """What is left of the budgets."""
         settings = self._settings
         minutes = settings.budget_minutes
+        with self._lock:
+            spent = self.state.account.committed()
+        usd, tokens = settings.budget_usd, settings.budget_tokens
         return Remaining(
             max(0, settings.budget_evals - self.state.evaluations),
             None if minutes is None else max(0.0, 60 * minutes - self.wall_s()),
+            None if usd is None else max(0.0, usd - (spent.usd_at_most or 0.0)),
+            None if tokens is None else max(0, tokens - (spent.tokens_at_most or 0)),
         )
 
     def attempt(self, key: str | None) -> Attempt | None:

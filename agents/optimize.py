@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from kernelwright.agents.budget import Remaining, Spent, Stop
 from kernelwright.agents.events import EventLog, read
 from kernelwright.agents.graph import Search, run
 from kernelwright.agents.journal import Journal
-from kernelwright.agents.models.base import ModelError
+from kernelwright.agents.ledger.metered import metered
+from kernelwright.agents.models.base import ModelError, OverBudget
+from kernelwright.agents.models.prices import Quote
 from kernelwright.agents.ports import Evaluator, Observer, Quiet
 from kernelwright.agents.roles import Attempt, Coder, Judge
 from kernelwright.agents.run_state import RunState, holds
@@ -69,13 +72,15 @@ def optimize(
     observer: Observer | None = None,
     resume: bool = False,
     stop: threading.Event | None = None,
+    quotes: Sequence[Quote] = (),
 ) -> Outcome:
     """Search for a faster kernel and confirm the best one found.
 
     `folder` holds `run.db` (the event log) and `checkpoints.db`. With `resume` a run that is there
     goes on: it keeps its seed and language, and takes its budgets from `settings`; time and money
     of its earlier sessions count. Set `stop` to end at the next step; everything so far is kept and
-    the champion of that moment is confirmed.
+    the champion of that moment is confirmed. `quotes` are the prices to bill models at; a model that
+    the run has called before keeps its price, and one that has none here has the library's.
 
     Raises UsageError when the folder cannot be used, holds another task's run or none to resume, or
     the model refuses the first call; TaskError when the harness finds the task at fault.
@@ -85,7 +90,9 @@ def optimize(
         raise UsageError(f"nothing to resume in {folder}: start without --resume")
     with EventLog(folder) as log:
         journal = Journal(log, evaluator, settings, watcher, stop or threading.Event())
-        settings = _take_up(journal, task, settings, folder, resume)
+        settings = _take_up(journal, task, settings, folder, resume, quotes)
+        coder = metered(coder, journal.ledger, "coder")
+        judge = metered(judge, journal.ledger, "judge")
         search = Search(task, evaluator.facts, coder, judge, settings, journal, watcher)
         ended = _search(search, folder / "checkpoints.db")
         journal.record("stopped", ended.reason, {"message": ended.message})
@@ -98,7 +105,12 @@ def optimize(
 
 
 def _take_up(
-    journal: Journal, task: Task, settings: Settings, folder: Path, resume: bool
+    journal: Journal,
+    task: Task,
+    settings: Settings,
+    folder: Path,
+    resume: bool,
+    quotes: Sequence[Quote],
 ) -> Settings:
     """Begin or resume the run. Returns the settings in force."""
     state = journal.state
@@ -115,6 +127,10 @@ def _take_up(
         )
     kept = replace(settings, seed=state.run["seed"], language=state.run["language"])
     journal.record("session", str(state.sessions + 1), {"settings": kept.to_json()})
+    for quote in quotes:
+        known = state.account.quotes.get(quote.spec)
+        if known is None or (known.price is None and quote.price):
+            journal.record("price", quote.spec, quote.to_json())
     return kept
 
 
@@ -122,6 +138,8 @@ def _search(search: Search, checkpoints: Path) -> Stop:
     """Run the loop until it stops, and say why it did."""
     try:
         run(search, checkpoints)
+    except OverBudget as error:
+        return Stop("budget_usd" if error.budget == "usd" else "budget_tokens", str(error))
     except ModelError as error:
         if error.at_fault == "user" and not search.journal.state.attempts:
             raise UsageError(str(error)) from error

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from kernelwright.agents.archive import Archive, fitness, speedup
-from kernelwright.agents.budget import Spent
+from kernelwright.agents.budget import Evaluating, Spent
 from kernelwright.agents.events import Data, Event, Stored
+from kernelwright.agents.ledger.account import Account
+from kernelwright.agents.ledger.effort import effort_from
 from kernelwright.agents.roles import Advice, Attempt, Spend
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.verdict import Verdict
@@ -32,8 +34,10 @@ class RunState:
         self.champion: Attempt | None = None
         self.confirmed: dict[str, Verdict] = {}
         """Verdicts of final confirmations, by candidate id."""
-        self.spend = Spend()
-        """All roles, all sessions."""
+        self.account = Account()
+        """Calls of models and what they cost, all roles, all sessions."""
+        self.effort: dict[str, Evaluating] = {}
+        """What judging each candidate took, by its id; its confirmations included."""
         self.evaluations = 0
         self.round = 0
         """The round in progress or last ended; 0 before the first."""
@@ -79,7 +83,18 @@ class RunState:
     def spent(self, wall_s: float | None = None) -> Spent:
         """What the run has cost."""
         wall = self.wall_s() if wall_s is None else wall_s
-        return Spent(self.spend.usd, self.spend.tokens, self.evaluations, wall)
+        line = self.account.settled()
+        return Spent(
+            line.usd,
+            line.tokens,
+            self.evaluations,
+            wall,
+            unknown=self.account.unknown(),
+            usd_at_most=line.usd_at_most,
+            by_role=self.account.by_role(),
+            by_model=self.account.by_model(),
+            evaluating=sum(self.effort.values(), Evaluating()),
+        )
 
     def contenders(self) -> list[Attempt]:
         """Who may be published, best first: the champion, then all that may be faster than eager.
@@ -97,6 +112,7 @@ class RunState:
     def apply(self, event: Event) -> None:
         """Take in the next event."""
         previous, self._session_last = self._session_last, event.time
+        self.account.apply(event)
         kind, _, rest = event.key.partition(":")
         match event.kind:
             case "run":
@@ -111,10 +127,10 @@ class RunState:
                     self._end_round()
             case "finished":
                 self.done[event.key] = event.data
-                self._charge(event.data)
+                self._charge(event)
                 self._finish(kind, rest, event.data)
             case "failed":
-                self._charge(event.data)
+                self._charge(event)
             case "stopped":
                 self.stopped = event.key
 
@@ -177,9 +193,15 @@ class RunState:
         self.empty_rounds = 0 if self._fresh else self.empty_rounds + 1
         self.round_open = False
 
-    def _charge(self, data: Data) -> None:
-        if "spend" in data:
-            self.spend += spend_from(data["spend"])
+    def _charge(self, event: Event) -> None:
+        """What a role says that it spent beside the ledger, and what an evaluation took."""
+        kind, _, rest = event.key.partition(":")
+        if "spend" in event.data:
+            role = "judge" if kind == "judge" else "coder"
+            self.account.charge(role, event.key, spend_from(event.data["spend"]))
+        if kind in ("evaluate", "confirm"):
+            took = effort_from(event.data.get("took"))
+            self.effort[rest] = self.effort.get(rest, Evaluating()) + took
 
 
 def holds(verdict: Verdict) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ from kernelwright.tasks.errors import UsageError
 
 BUILTIN_MINUTES = 1.5
 """Wall budget of the built-in model, which costs nothing but time."""
+BUDGET_USD = 5.0
+"""Dollar budget where a provider sends a bill and the user names no other."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,10 @@ class Settings:
     """Evaluations of candidates, tuning trials included, the final confirmation not."""
     budget_minutes: float | None = None
     """Wall time of all sessions of the run, the final confirmation included; None: no limit."""
+    budget_usd: float | None = None
+    """US dollars for models, all sessions of the run together; None: no limit."""
+    budget_tokens: int | None = None
+    """Input and output tokens of models, all sessions together; None: no limit."""
     reserve_s: float = 25.0
     """Part of the wall budget that is kept for the final confirmation."""
     seed: int = 0
@@ -43,6 +50,10 @@ class Settings:
             raise UsageError(f"evaluation budget {self.budget_evals}: give at least 1")
         if self.budget_minutes is not None and not self.budget_minutes > 0:
             raise UsageError(f"budget of {self.budget_minutes} minutes: give more than 0")
+        if self.budget_usd is not None and not 0 < self.budget_usd < math.inf:
+            raise UsageError(f"budget of {self.budget_usd} dollars: give more than 0")
+        if self.budget_tokens is not None and self.budget_tokens < 1:
+            raise UsageError(f"budget of {self.budget_tokens} tokens: give at least 1")
         if not 0 < self.target_roofline <= 1:
             raise UsageError(f"target roofline {self.target_roofline}: give a share in (0, 1]")
         if self.patience < 1 or self.tune_trials < 0 or self.confirmations < 1:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -149,18 +149,20 @@ def quote(spec: str, told: Mapping[str, Tier] | None = None) -> Quote:
 
     under the empty name holds for every model that costs anything.
     """
-    kind, _, rest = spec.partition(":")
+    plain = spec.partition("?")[0]  # without the options of a call
+    kind, _, rest = plain.partition(":")
     if kind in ("builtin", "replay"):
         return Quote(spec, Price((Tier(0.0, 0.0),), "free", _today()), capped=False)
-    said = (told or {}).get(spec) or (told or {}).get("")
+    own = told or {}
+    said = own.get(spec) or own.get(plain) or own.get("")
     if said:
         return Quote(spec, Price((said,), "--price", _today()))
     if kind in ("openai", "anthropic"):
-        return _kept(spec, rest, provider=kind)
+        return replace(_kept(rest, provider=kind), spec=spec)
     if kind in ("http", "https"):
-        url, _, name = spec.rpartition("#")
+        url, _, name = plain.rpartition("#")
         if not _is_own(url):
-            return _kept(spec, name, url=url)
+            return replace(_kept(name, url=url), spec=spec)
         return Quote(spec, None, "a server of one's own has no kept price", capped=False)
     return Quote(spec, None, "nobody knows what this model costs", capped=False)
 
@@ -188,11 +190,11 @@ def spend(model: str, usage: Usage) -> Spend:
 
 def price_of(model: str) -> Price | None:
     """The kept price of a model of OpenAI's or Anthropic's, by its name alone."""
-    return _kept(model, model, provider="anthropic" if "claude" in model else "openai").price
+    return _kept(model, provider="anthropic" if "claude" in model else "openai").price
 
 
 @cache
-def _kept(spec: str, name: str, *, provider: str | None = None, url: str | None = None) -> Quote:
+def _kept(name: str, *, provider: str | None = None, url: str | None = None) -> Quote:
     """The library's price, from the data that it brings along: nothing is fetched."""
     from genai_prices import __version__ as version
     from genai_prices.data_snapshot import get_snapshot
@@ -202,16 +204,16 @@ def _kept(spec: str, name: str, *, provider: str | None = None, url: str | None 
     try:
         _, model = get_snapshot().find_provider_model(name, None, provider, url)
     except LookupError:
-        return Quote(spec, None, f"{source} does not know it")
+        return Quote(name, None, f"{source} does not know it")
     if isinstance(model.prices, list) and any(
         isinstance(item.constraint, TimeOfDateConstraint) for item in model.prices
     ):
-        return Quote(spec, None, f"its price changes with the time of day ({source})")
+        return Quote(name, None, f"its price changes with the time of day ({source})")
     rates: ModelPrice = model.get_prices(datetime.now(UTC))
     if rates.input_mtok is None or rates.output_mtok is None:
-        return Quote(spec, None, f"it is not sold by the token ({source})")
+        return Quote(name, None, f"it is not sold by the token ({source})")
     if rates.requests_kcount or rates.output_reasoning_mtok:
-        return Quote(spec, None, f"it bills more than input and output tokens ({source})")
+        return Quote(name, None, f"it bills more than input and output tokens ({source})")
     kinds = {
         "input": rates.input_mtok,
         "output": rates.output_mtok,
@@ -223,7 +225,7 @@ def _kept(spec: str, name: str, *, provider: str | None = None, url: str | None 
         Tier(**{kind: _rate(rate, start) for kind, rate in kinds.items()}, above=start)
         for start in sorted(starts)
     ]
-    return Quote(spec, Price(tuple(tiers), source, _today()))
+    return Quote(name, Price(tuple(tiers), source, _today()))
 
 
 def _starts(rate: Any) -> set[int]:

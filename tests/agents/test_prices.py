@@ -96,6 +96,13 @@ def test_dated_names_are_their_family_s() -> None:
     assert price_of("gpt-5-minimal") is None
 
 
+def test_options_of_a_call_do_not_change_the_price() -> None:
+    plain = price("openai:gpt-5.4")
+    assert price("openai:gpt-5.4?effort=high&max_tokens=32000") == plain
+    told = {"http://localhost/v1#x": Tier(1.0, 2.0)}
+    assert quote("http://localhost/v1#x?temperature=0", told).price is not None
+
+
 def test_unknown_is_not_nothing() -> None:
     assert spend("gpt-unheard-of", Usage(10, output=1)) == Spend(None, 10, 1)
     assert spend("gpt-5-mini", Usage(input=5)).usd is None

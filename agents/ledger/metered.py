@@ -1,0 +1,74 @@
+"""Models whose every request goes through a ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from kernelwright.agents.ledger.ledger import Ledger
+from kernelwright.agents.llm_roles import ModelCoder, ModelJudge
+from kernelwright.agents.models.base import (
+    UNMETERED,
+    Message,
+    Meter,
+    Model,
+    ModelError,
+    Reply,
+    Schema,
+)
+from kernelwright.agents.roles import Spend
+
+Player = TypeVar("Player")
+
+
+class MeteredModel:
+    """Another model. What its replies cost stands in the ledger, so they carry no spend."""
+
+    def __init__(self, inner: Model, ledger: Ledger, role: str) -> None:
+        self.spec = inner.spec
+        self._inner = inner
+        self._ledger = ledger
+        self._role = role
+
+    def ask(
+        self,
+        messages: Sequence[Message],
+        *,
+        label: str,
+        schema: Schema | None = None,
+        meter: Meter = UNMETERED,
+    ) -> Reply:
+        """The other model's answer. Raises ModelError as that one does, and OverBudget."""
+        own = _LedgerMeter(self._ledger, self._role, label)
+        try:
+            reply = self._inner.ask(messages, label=label, schema=schema, meter=own)
+        except ModelError as error:
+            if own.used:
+                error.spend = Spend()
+            raise
+        return replace(reply, spend=Spend()) if own.used else reply
+
+
+class _LedgerMeter:
+    """The Meter of one call of a role; its retries are requests of their own."""
+
+    def __init__(self, ledger: Ledger, role: str, label: str) -> None:
+        self._ledger = ledger
+        self._role = role
+        self._label = label
+        self.used = False
+
+    def charged(
+        self, spec: str, size: int, most: int | None, call: Callable[[int | None], Reply]
+    ) -> Reply:
+        """One request."""
+        self.used = True
+        return self._ledger.call(self._role, self._label, spec, size, most, call)
+
+
+def metered(player: Player, ledger: Ledger, role: str) -> Player:
+    """The same Coder or Judge, its model metered; one that asks no model is as it was."""
+    if isinstance(player, ModelCoder | ModelJudge):
+        return replace(player, model=MeteredModel(player.model, ledger, role))
+    return player
