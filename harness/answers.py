@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
 from kernelwright.harness.comparison import compare
 from kernelwright.harness.distributions import DISTRIBUTIONS
 from kernelwright.harness.oracle import Case, Oracle
+from kernelwright.harness.verdict import Finding
+from kernelwright.tasks.audits import recorded
 from kernelwright.tasks.errors import TaskError
+from kernelwright.tasks.task import Task
 
 Outputs = tuple[torch.Tensor, ...]
 _PIECE = 1 << 14
@@ -48,12 +52,26 @@ def refuse_weak(oracle: Oracle) -> None:
         )
 
 
+def known_weak(task: Task) -> tuple[Finding, ...]:
+    """A warning where the latest full audit of this very task found it weak."""
+    record = recorded(task)
+    if record is None or record.verdict == "sound":
+        return ()
+    names = "; ".join(mutant.name for mutant in record.survivors[:3])
+    message = (
+        f"an audit found the task weak: {len(record.survivors)} kernels that leave work out would"
+        f" pass ({names}); `kernelwright tasks audit` lists them"
+    )
+    return (Finding("weak_task", message, "warning"),)
+
+
 def weakness(oracle: Oracle) -> str | None:
     """The trivial answer that passes every check, if there is one."""
     for answer in trivial(oracle):
-        if passes(answer, [oracle.own]) and passes(answer, oracle.cases()):
-            if answer.nothing or not same(answer, oracle.cases()):
-                return answer.name
+        if not passes(answer, [oracle.own]) or not passes(answer, oracle.cases()):
+            continue
+        if answer.nothing or not same(answer, oracle.cases()):
+            return answer.name
     return None
 
 
@@ -61,7 +79,7 @@ def trivial(oracle: Oracle) -> Iterator[Answer]:
     """The answers that `weakness` asks, all outputs at once."""
     count = len(oracle.own.expected)
     yield from _constants(oracle, range(count), "")
-    yield Answer("the mean of each row", lambda case: _row_means(case, range(count)))
+    yield Answer("the mean of each row", partial(_row_means, which=range(count)))
     yield from _passed_through(oracle.own, range(count), "", nothing=True)
 
 
@@ -72,7 +90,7 @@ def answers(oracle: Oracle) -> Iterator[Answer]:
     for i in range(count) if count > 1 else ():
         where = f" for output {i}"
         yield from _constants(oracle, [i], where)
-        yield Answer("the mean of each row" + where, lambda case, i=i: _row_means(case, [i]))
+        yield Answer("the mean of each row" + where, partial(_row_means, which=[i]))
         yield from _passed_through(oracle.own, [i], where, nothing=False)
     others = {name: _other_draw(oracle, name) for name in (d.name for d in DISTRIBUTIONS)}
     yield Answer("the output of other inputs", lambda case: others.get(case.name))
@@ -80,12 +98,14 @@ def answers(oracle: Oracle) -> Iterator[Answer]:
     yield Answer("the outputs with their signs flipped", _flipped)
     for name in _LOWER.get(oracle.own.precision, ()):
         label = f"the outputs rounded to {name}"
-        yield Answer(label, lambda case, name=name: _rounded(case, name))
+        yield Answer(label, partial(_rounded, precision=name))
 
 
 def right(case: Case) -> Outputs:
     """What the outputs of a case must be, in the dtypes that they must have."""
-    return tuple(e.value.to(dtype) for e, (dtype, _) in zip(case.expected, case.layout, strict=True))
+    return tuple(
+        e.value.to(dtype) for e, (dtype, _) in zip(case.expected, case.layout, strict=True)
+    )
 
 
 def passes(answer: Answer, cases: Sequence[Case]) -> bool:
@@ -120,7 +140,9 @@ def agree(found: torch.Tensor, value: torch.Tensor) -> bool:
     if not bool(torch.where(finite, a.isfinite(), (a == b) | (a.isnan() & b.isnan())).all()):
         return False
     a, b = a[finite], b[finite]
-    return not b.numel() or bool(((a - b).abs() <= limit * (b.abs() + b.square().mean().sqrt())).all())
+    return not b.numel() or bool(
+        ((a - b).abs() <= limit * (b.abs() + b.square().mean().sqrt())).all()
+    )
 
 
 def _wrong_at_first_sight(case: Case, outputs: Outputs) -> bool:

@@ -5,6 +5,7 @@ Mutants of the task go through the oracle and the comparison that judge candidat
   source     the reference with a term dropped or a constant changed (`tasks/mutants.py`)
   module     a submodule, parameter or constant of the model replaced by a neutral one
   input      an input, or its last slice along a dimension, ignored
+  precision  inputs or parameters read in bf16 where the class is fp32
 A mutant that any case rejects is killed. One that passes all cases is `equivalent` where its float64
 outputs are the reference's to 13 digits in every case, else a survivor: the task is weak.
 They run in this process: all are made from the user's own reference. Not for candidates.
@@ -17,9 +18,11 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from types import FrameType
 
 import torch
@@ -31,7 +34,7 @@ from kernelwright.harness.oracle import Case, Oracle, exact
 from kernelwright.harness.worker import Value
 from kernelwright.tasks.audits import AuditRecord, MutantFound
 from kernelwright.tasks.errors import TaskError
-from kernelwright.tasks.mutants import SMALL, changed, source_mutants
+from kernelwright.tasks.mutants import changed, source_mutants
 from kernelwright.tasks.reference import Reference
 from kernelwright.tasks.task import Task
 
@@ -39,6 +42,8 @@ MOST_MUTANTS = 300
 MOST_SECONDS = 120.0
 """For one task; mutants that are not reached by then are counted as left out."""
 _MUTANT_SECONDS = 20.0
+_LOWEST = -3e4
+"""So low that it is no maximum and its exponential is 0, in the range of fp16."""
 Progress = Callable[[int, int], None]
 
 
@@ -72,7 +77,7 @@ def audit(
     trials: list[Answer | Mutant] = [*answers(bench.oracle), *bench.mutants()]
     tried = trials[:most_mutants]
     done = 0
-    for done, trial in enumerate(tried, 1):  # noqa: B007
+    for done, trial in enumerate(tried, 1):
         if isinstance(trial, Answer):
             fate, shown = bench.fate_of_answer(trial), MutantFound(trial.name, "answer")
         else:
@@ -118,7 +123,7 @@ class _Bench:
     def fate(self, mutant: Mutant) -> str:
         """`killed`, `equivalent` or `survived`."""
         try:
-            with _limited(_MUTANT_SECONDS), self._reference(mutant) as reference:
+            with _quiet(), _limited(_MUTANT_SECONDS), self._reference(mutant) as reference:
                 model = self._model(mutant, reference)
                 for case in self.cases:
                     outputs = reference.run(model, _inputs(mutant, case), case.gradients)
@@ -138,6 +143,9 @@ class _Bench:
     def mutants(self) -> Iterator[Mutant]:
         """All changed references, in the order in which they are tried."""
         model = self._model(None, self.reference)
+        if self.oracle.own.precision in ("fp32", "fp64"):
+            yield Mutant("inputs rounded to bf16", "precision", inputs=_coarse)
+            yield Mutant("parameters rounded to bf16", "precision", model=_coarsen)
         yield from _input_mutants(self.oracle.own)
         yield from _module_mutants(model)
         for m in source_mutants(self.task):
@@ -181,24 +189,18 @@ def _one_number(value: torch.Tensor) -> bool:
 def _module_mutants(model: nn.Module) -> Iterator[Mutant]:
     for name, module in model.named_modules():
         if name:
-            yield Mutant(f"{name} -> Identity", "module", model=lambda m, n=name: _skip(m, n))
+            yield Mutant(f"{name} -> Identity", "module", model=partial(_skip, name=name))
         for attribute, value in vars(module).items():
             if isinstance(value, float):
                 full = f"{name}.{attribute}" if name else attribute
                 for other in changed(value):
-                    yield Mutant(
-                        f"{full} = {value:g} -> {other:g}",
-                        "module",
-                        model=lambda m, n=name, a=attribute, v=other: setattr(
-                            m.get_submodule(n), a, v
-                        ),
-                    )
+                    change = partial(_set, name=name, attribute=attribute, value=other)
+                    yield Mutant(f"{full} = {value:g} -> {other:g}", "module", model=change)
     for name, value in model.state_dict().items():
         if isinstance(value, torch.Tensor) and value.is_floating_point() and value.numel():
-            for other in (0.0, 1.0):
-                yield Mutant(
-                    f"{name} -> all {other:g}", "module", model=lambda m, n=name, v=other: _fill(m, n, v)
-                )
+            for number in (0.0, 1.0):
+                change = partial(_fill, name=name, value=number)
+                yield Mutant(f"{name} -> all {number:g}", "module", model=change)
 
 
 def _skip(model: nn.Module, name: str) -> None:
@@ -206,9 +208,30 @@ def _skip(model: nn.Module, name: str) -> None:
     setattr(model.get_submodule(parent), leaf, nn.Identity())
 
 
+def _set(model: nn.Module, name: str, attribute: str, value: float) -> None:
+    setattr(model.get_submodule(name), attribute, value)
+
+
 def _fill(model: nn.Module, name: str, value: float) -> None:
     with torch.no_grad():
         model.state_dict()[name].fill_(value)
+
+
+# -- what is read in less precision ------------------------------------------------------------------
+
+
+def _coarse(given: Sequence[Value]) -> tuple[Value, ...]:
+    return tuple(_round(v) if isinstance(v, torch.Tensor) else v for v in given)
+
+
+def _coarsen(model: nn.Module) -> None:
+    with torch.no_grad():
+        for value in model.state_dict().values():
+            value.copy_(_round(value))
+
+
+def _round(value: torch.Tensor) -> torch.Tensor:
+    return value.bfloat16().to(value.dtype) if value.is_floating_point() else value
 
 
 # -- what is ignored of the inputs -------------------------------------------------------------------
@@ -218,39 +241,48 @@ def _input_mutants(own: Case) -> Iterator[Mutant]:
     for i, value in enumerate(own.inputs):
         if not isinstance(value, torch.Tensor) or not value.numel():
             continue
-        for neutral in (0, 1):
-            yield Mutant(
-                f"input {i} -> all {neutral}",
-                "input",
-                inputs=lambda given, i=i, n=neutral: _with(given, i, lambda t: t.fill_(n)),
-            )
+        for number in (0, 1):
+            change = partial(_filled, index=i, number=number)
+            yield Mutant(f"input {i} -> all {number}", "input", inputs=change)
         for dim, size in enumerate(value.shape):
-            if size > 1:
-                yield Mutant(
-                    f"input {i} without its last slice along dimension {dim}",
-                    "input",
-                    inputs=lambda given, i=i, d=dim: _with(given, i, lambda t: _cut(t, d)),
-                )
+            for absent in _absent(value) if size > 1 else ():
+                name = f"input {i} without its last slice along dimension {dim}"
+                change = partial(_cut, index=i, dim=dim, absent=absent)
+                yield Mutant(f"{name} ({absent})", "input", inputs=change)
 
 
-def _with(
-    given: Sequence[Value], index: int, change: Callable[[torch.Tensor], object]
-) -> tuple[Value, ...]:
-    """The inputs with one of them copied and changed."""
-    copy = torch.as_tensor(given[index]).clone()
-    change(copy)
+def _filled(given: Sequence[Value], index: int, number: int) -> tuple[Value, ...]:
+    """The inputs, one of them filled with a number."""
+    copy = torch.full_like(torch.as_tensor(given[index]), number)
     return (*given[:index], copy, *given[index + 1 :])
 
 
-def _cut(value: torch.Tensor, dim: int) -> None:
-    """The last slice as if it were not there: zero, or for integers and truths the first slice."""
-    last = value.select(dim, -1)
+def _absent(value: torch.Tensor) -> tuple[str, ...]:
+    """What may stand for a slice that is not there: for sums, for maxima and softmax, for indices."""
     if value.is_floating_point():
+        return ("zero", "lowest")
+    return ("the first instead",)
+
+
+def _cut(given: Sequence[Value], index: int, dim: int, absent: str) -> tuple[Value, ...]:
+    """The inputs, one of them without its last slice."""
+    copy = torch.as_tensor(given[index]).clone()
+    last = copy.select(dim, -1)
+    if absent == "zero":
         last.zero_()
-    elif value.dtype == torch.bool:
-        last.logical_not_()
+    elif absent == "lowest":
+        last.fill_(_LOWEST)
     else:
-        last.copy_(value.select(dim, 0).clone())
+        last.copy_(copy.select(dim, 0).clone())
+    return (*given[:index], copy, *given[index + 1 :])
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """What a mutant is warned of means nothing to the user."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 # -- a mutant may never end --------------------------------------------------------------------------
