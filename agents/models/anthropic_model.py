@@ -1,152 +1,76 @@
-"""Anthropic's models by the official client, streamed: long answers outlive idle connections."""
+"""Anthropic's models by the official client."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from kernelwright.agents.models import prices
-from kernelwright.agents.models import provider_http as http
-from kernelwright.agents.models.base import (
-    UNMETERED,
-    Message,
-    Meter,
-    ModelError,
-    Reply,
-    Schema,
-    StopReason,
-    Usage,
-    size_of,
-)
+from kernelwright.agents.models.halt import Halt
+from kernelwright.agents.models.messages_api import MAX_TOKENS, MessagesApi
+from kernelwright.agents.models.options import Options
+from kernelwright.agents.models.provider import TIMEOUT_S, ProviderModel
 from kernelwright.agents.models.retry import Retry
+from kernelwright.agents.models.wire import CONNECT_S, IDLE_S, Wire, watch
 from kernelwright.tasks.errors import UsageError
 
-if TYPE_CHECKING:
-    from anthropic import Anthropic
-
-MAX_TOKENS = 32_000
-"""Thinking and answer together; every current model allows it."""
-TIMEOUT_S = 600.0
-_STOPS: dict[Any, StopReason] = {
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "refusal": "refused",
-}
+OPTIONS = ("max_tokens", "temperature", "top_p", "effort", "thinking", "timeout")
 
 
-class AnthropicModel:
-    """`anthropic:NAME`. ANTHROPIC_BASE_URL overrides the address."""
+def anthropic_model(
+    name: str,
+    *,
+    spec: str | None = None,
+    options: Options | None = None,
+    retry: Retry | None = None,
+    halt: Halt | None = None,
+) -> ProviderModel:
+    """`anthropic:NAME`. ANTHROPIC_BASE_URL overrides the address.
 
-    def __init__(self, name: str, *, timeout_s: float = TIMEOUT_S, retry: Retry) -> None:
-        """Raises UsageError without a key."""
-        self.name = name
-        self.spec = f"anthropic:{name}"
-        self._key = os.environ.get("ANTHROPIC_API_KEY", "")
-        if not self._key:
-            raise UsageError(f"{self.spec} needs a key: set ANTHROPIC_API_KEY")
-        self._timeout_s = timeout_s
-        self._retry = retry
+    Raises UsageError without a key, or for options that Anthropic does not take together.
+    """
+    spec = spec or f"anthropic:{name}"
+    options, halt = options or Options(), halt or Halt()
+    key = os.environ.get("ANTHROPIC_API_KEY", "")
+    if not key:
+        raise UsageError(f"{spec} needs a key: set ANTHROPIC_API_KEY")
+    limit = _limit(options, spec)
+    timeout_s = options.timeout or TIMEOUT_S
 
-    @cached_property
-    def _client(self) -> Anthropic:
-        from anthropic import Anthropic
-
-        return Anthropic(api_key=self._key, timeout=self._timeout_s, max_retries=0)
-
-    def ask(
-        self,
-        messages: Sequence[Message],
-        *,
-        label: str,
-        schema: Schema | None = None,
-        meter: Meter = UNMETERED,
-    ) -> Reply:
-        """One answer. Raises ModelError."""
-        size = size_of(messages)
-        return self._retry.run(
-            lambda: meter.charged(
-                self.spec, size, MAX_TOKENS, lambda limit: self._ask(messages, limit)
-            )
-        )
-
-    def _ask(self, messages: Sequence[Message], limit: int | None) -> Reply:
+    def connect() -> Wire:
         import anthropic
 
-        system = "\n\n".join(m.text for m in messages if m.role == "system")
-        turns: list[Any] = [
-            {"role": m.role, "content": m.text} for m in messages if m.role != "system"
-        ]
-        answer = _Streamed()
-        with (
-            http.errors_of(anthropic, self.spec, self._key),
-            self._client.messages.create(
-                model=self.name,
-                max_tokens=limit or MAX_TOKENS,
-                system=system or anthropic.omit,
-                messages=turns,
-                stream=True,
-            ) as stream,
-        ):
-            for event in stream:
-                answer.take(event.model_dump(warnings=False))
-        if not answer.complete:
-            raise ModelError(f"{self.spec}: the stream was cut", retryable=True, spend=http.UNKNOWN)
-        usage = answer.usage()
-        return Reply(
-            text="".join(answer.text),
-            stop=_STOPS.get(answer.stop, "end"),
-            reasoning="".join(answer.thinking),
-            usage=usage,
-            spend=prices.spend(self.name, usage),
-            model=answer.model or self.name,
+        client = anthropic.Anthropic(
+            api_key=key,
+            timeout=anthropic.Timeout(min(timeout_s, IDLE_S), connect=min(timeout_s, CONNECT_S)),
+            max_retries=0,
+            http_client=anthropic.DefaultHttpxClient(event_hooks={"request": [watch]}),
+            default_headers={"Connection": "close"},
         )
+        return Wire(anthropic, client, spec, key, timeout_s, halt)
+
+    return ProviderModel(
+        spec,
+        name,
+        MessagesApi(),
+        connect,
+        lambda usage: prices.spend(name, usage),
+        provider=os.environ.get("ANTHROPIC_BASE_URL") or "anthropic",
+        options=options,
+        limit=limit,
+        retry=retry or Retry(wait=halt.wait),
+        halt=halt,
+    )
 
 
-class _Streamed:
-    """An answer as its events come in."""
-
-    def __init__(self) -> None:
-        self.text: list[str] = []
-        self.thinking: list[str] = []
-        self.model = ""
-        self.stop: Any = None
-        self.complete = False
-        self._counts: dict[str, int] = {}
-
-    def take(self, event: Any) -> None:
-        """Add one event; what is not understood adds nothing."""
-        match http.at(event, "type"):
-            case "message_start":
-                self.model = http.text(event, "message", "model")
-                self._count(http.at(event, "message", "usage"))
-            case "content_block_start":
-                self.text.append(http.text(event, "content_block", "text"))
-            case "content_block_delta":
-                self.text.append(http.text(event, "delta", "text"))
-                self.thinking.append(http.text(event, "delta", "thinking"))
-            case "message_delta":
-                self.stop = http.at(event, "delta", "stop_reason")
-                self._count(http.at(event, "usage"))
-            case "message_stop":
-                self.complete = True
-
-    def usage(self) -> Usage:
-        """Anthropic counts what comes from the cache apart; `Usage.input` is all of it."""
-        fresh = self._counts.get("input_tokens")
-        cached = self._counts.get("cache_read_input_tokens")
-        written = self._counts.get("cache_creation_input_tokens")
-        return Usage(
-            input=None if fresh is None else fresh + (cached or 0) + (written or 0),
-            cached=cached,
-            cache_written=written,
-            output=self._counts.get("output_tokens"),
+def _limit(options: Options, spec: str) -> int:
+    """Most output tokens: by default as much for the answer as without thinking."""
+    thinking = options.thinking
+    if not isinstance(thinking, int):
+        thinking = 0
+    if options.max_tokens and thinking >= options.max_tokens:
+        raise UsageError(
+            f"model {spec!r}: thinking={thinking} must be less than max_tokens={options.max_tokens}"
         )
-
-    def _count(self, usage: Any) -> None:
-        """The last count of each kind holds."""
-        for name in usage if isinstance(usage, dict) else ():
-            tokens = http.count(usage, name)
-            if tokens is not None:
-                self._counts[name] = tokens
+    if options.thinking not in (None, "off") and options.temperature not in (None, 1.0):
+        raise UsageError(f"model {spec!r}: thinking allows no temperature but 1")
+    return options.max_tokens or max(MAX_TOKENS, thinking + MAX_TOKENS // 2)

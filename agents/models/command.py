@@ -8,10 +8,13 @@ import shlex
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 
 from kernelwright.agents.models.base import (
     UNMETERED,
+    Cancelled,
+    Exchange,
     Message,
     Meter,
     ModelError,
@@ -19,16 +22,20 @@ from kernelwright.agents.models.base import (
     Schema,
     size_of,
 )
+from kernelwright.agents.models.halt import Halt
 from kernelwright.agents.roles import Spend
 from kernelwright.tasks.errors import UsageError
 
 TIMEOUT_S = 1800.0
+UNKNOWN = Spend(None, None, None)
 
 
 class CommandModel:
     """Runs the command once a call, without a shell. What it costs is unknown."""
 
-    def __init__(self, command: str, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, command: str, *, timeout_s: float = TIMEOUT_S, halt: Halt | None = None
+    ) -> None:
         """Raises UsageError for a command that cannot be run."""
         self.spec = f"command:{command}"
         try:
@@ -38,6 +45,7 @@ class CommandModel:
         if not self._argv or not shutil.which(self._argv[0]):
             raise UsageError(f"{self.spec}: no such program; give one that is on PATH")
         self._timeout_s = timeout_s
+        self._halt = halt or Halt()
 
     def ask(
         self,
@@ -51,6 +59,8 @@ class CommandModel:
         return meter.charged(self.spec, size_of(messages), None, lambda limit: self._ask(messages))
 
     def _ask(self, messages: Sequence[Message]) -> Reply:
+        self._halt.check()
+        began = time.monotonic()
         process = subprocess.Popen(
             self._argv,
             stdin=subprocess.PIPE,
@@ -59,16 +69,25 @@ class CommandModel:
             start_new_session=True,
         )
         try:
-            out, err = process.communicate(prompt(messages).encode(), self._timeout_s)
+            with self._halt.cutting(lambda: _kill(process)):
+                said = prompt(messages).encode("utf-8", "replace")
+                out, err = process.communicate(said, self._timeout_s)
         except subprocess.TimeoutExpired:
-            raise ModelError(f"{self.spec}: no answer in {self._timeout_s:.0f} s") from None
+            raise ModelError(
+                f"{self.spec}: no answer in {self._timeout_s:.0f} s", spend=UNKNOWN
+            ) from None
         finally:
-            _end(process)
+            _kill(process)
+            process.wait()
+        if self._halt.at_once:
+            raise Cancelled("interrupted", spend=UNKNOWN)
         answer = out.decode(errors="replace")
-        if process.returncode:
-            said = err.decode(errors="replace").strip().splitlines() or ["nothing on stderr"]
-            raise ModelError(f"{self.spec}: exit status {process.returncode}: {said[-1][:500]}")
-        return Reply(answer, spend=Spend(None, None, None), model=self.spec)
+        if process.returncode or not answer.strip():
+            last = err.decode(errors="replace").strip().splitlines() or ["nothing on stderr"]
+            what = f"exit status {process.returncode}" if process.returncode else "no answer"
+            raise ModelError(f"{self.spec}: {what}: {last[-1][:500]}", spend=UNKNOWN)
+        taken = Exchange(total_s=time.monotonic() - began, streamed=False)
+        return Reply(answer, spend=UNKNOWN, model=self.spec, exchange=taken)
 
 
 def prompt(messages: Sequence[Message]) -> str:
@@ -78,8 +97,7 @@ def prompt(messages: Sequence[Message]) -> str:
     return "\n\n".join(f"# {m.role}\n\n{m.text}" for m in messages)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _kill(process: subprocess.Popen[bytes]) -> None:
     """End the program and all that it started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()

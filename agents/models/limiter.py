@@ -7,11 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from kernelwright.agents.models.base import ModelError
 from kernelwright.agents.models.halt import Halt
 
 START, MOST = 8, 64
 """Calls at once: at the beginning, and ever."""
 _POLL_S = 0.1
+_TOO_MANY = (429, 529)
 
 
 class Limiter:
@@ -29,8 +31,8 @@ class Limiter:
         self._cut_at = 0.0
 
     @contextmanager
-    def slot(self, halt: Halt) -> Iterator[float]:
-        """One of the calls at once; gives the time at which it began. Raises Cancelled."""
+    def slot(self, halt: Halt) -> Iterator[None]:
+        """One of the calls at once. Raises Cancelled."""
         with self._turn:
             while self._active >= max(1, int(self.limit)):
                 halt.check()
@@ -38,27 +40,31 @@ class Limiter:
             halt.check()
             self._active += 1
         try:
-            yield time.monotonic()
+            yield
         finally:
             with self._turn:
                 self._active -= 1
                 self._turn.notify_all()
 
-    def passed(self) -> None:
-        """A call was answered: one more at once for every `limit` answers."""
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Around one request: what becomes of it moves the limit.
+
+        An answer makes room for one more in every `limit` of them. Requests that were under way
+        together are refused together; that halves the limit once.
+        """
+        began = time.monotonic()
+        try:
+            yield
+        except ModelError as error:
+            with self._turn:
+                if error.status in _TOO_MANY and began >= self._cut_at:
+                    self.limit = max(1.0, self.limit / 2)
+                    self._cut_at = time.monotonic()
+            raise
         with self._turn:
             self.limit = min(self._most, self.limit + 1 / self.limit)
             self._turn.notify_all()
-
-    def refused(self, began: float) -> None:
-        """A call that was sent at `began` came too often.
-
-        Calls that were under way together are refused together; that halves the limit once.
-        """
-        with self._turn:
-            if began >= self._cut_at:
-                self.limit = max(1.0, self.limit / 2)
-                self._cut_at = time.monotonic()
 
 
 _limiters: dict[str, Limiter] = {}

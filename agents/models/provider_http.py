@@ -6,8 +6,11 @@ themselves compatible leave fields out, and an answer that was billed must not c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +19,12 @@ from kernelwright.agents.roles import Spend
 
 UNKNOWN = Spend(None, None, None)
 """Something was billed and nobody said how much."""
-_TRANSPORT = ("httpx", "httpx2", "httpcore", "httpcore2")
+DONE = "[DONE]"
+"""The event that ends a chat stream."""
+_TRANSPORT = ("httpx", "httpx2", "httpcore", "httpcore2", "h11")
+_PASSING = (408, 409, 429)
+_LASTING = {"insufficient_quota", "billing_hard_limit_reached"}
+"""Codes of a 429 that no waiting mends."""
 
 
 @contextmanager
@@ -30,30 +38,26 @@ def errors_of(client: ModuleType, spec: str, key: str) -> Iterator[None]:
         raise ModelError(f"{spec}: timed out", retryable=True, spend=_lost(error)) from error
     except client.APIStatusError as error:
         status = error.status_code
-        said = _clean(_said(error), key)
-        if status < 400:  # an error event in a stream that had begun well
-            raise ModelError(
-                f"{spec}: {said}", retryable=_passing(error.body), spend=UNKNOWN
-            ) from error
+        passing = status in _PASSING or status >= 500
         raise ModelError(
-            f"{spec}: HTTP {status}: {said}",
-            retryable=status in (408, 429) or status >= 500,
+            f"{spec}: HTTP {status}: {clean(said(error.body) or str(error.message), key)}",
+            retryable=passing and at(error.body, "code") not in _LASTING,
             status=status,
-            retry_after_s=_retry_after(error.response.headers.get("retry-after")),
+            retry_after_s=retry_after(error.response.headers),
         ) from error
     except client.APIConnectionError as error:
-        cause = _clean(str(error.__cause__ or error), key)
+        cause = clean(str(error.__cause__ or error), key)
         raise ModelError(
             f"{spec}: no connection: {cause}", retryable=True, spend=_lost(error)
         ) from error
-    except (client.APIError, ValueError) as error:
+    except (client.APIError, ValueError, RecursionError) as error:
         raise ModelError(
-            f"{spec}: the answer is malformed: {_clean(str(error), key)}", spend=UNKNOWN
+            f"{spec}: the answer is malformed: {clean(str(error), key)}", spend=UNKNOWN
         ) from error
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in _TRANSPORT:
             raise
-        cut = _clean(str(error) or type(error).__name__, key)
+        cut = clean(str(error) or type(error).__name__, key)
         raise ModelError(f"{spec}: cut off: {cut}", retryable=True, spend=UNKNOWN) from error
 
 
@@ -61,6 +65,43 @@ def _lost(error: Exception) -> Spend:
     """What a request without an answer cost: nothing only if it never got through."""
     reached = not type(error.__cause__).__name__.startswith(("Connect", "Pool"))
     return UNKNOWN if reached else Spend()
+
+
+def said(body: Any) -> str:
+    """The provider's own words in the body of an error; empty where there are none."""
+    found = (
+        at(body, "error", "message")
+        or at(body, "message")
+        or at(body, "error")
+        or at(body, "detail")
+        or body
+    )
+    return text([found], 0)
+
+
+def clean(message: str, key: str) -> str:
+    """One line of bounded length, without the key."""
+    line = " ".join(message.replace(key, "***").split() if len(key) >= 8 else message.split())
+    return line[:500]
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the provider asks to wait: `retry-after-ms`, or `retry-after` in seconds or as a
+
+    date (RFC 9110, 10.2.3). None: it does not say, or not in a way that can be read.
+    """
+    for name, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers.get(name) or "") * unit
+        except ValueError:
+            continue
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
+    try:
+        date = parsedate_to_datetime(headers.get("retry-after") or "")
+        return max(0.0, date.timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
 
 
 def at(data: Any, *path: str | int) -> Any:
@@ -89,29 +130,3 @@ def count(data: Any, *path: str | int) -> int | None:
     """A number of tokens at a path; None where there is none."""
     found = at(data, *path)
     return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
-
-
-def _said(error: Any) -> str:
-    """The provider's own message."""
-    body = error.body
-    said = at(body, "error", "message") or at(body, "message") or at(body, "error")
-    return said if isinstance(said, str) else str(error.message)
-
-
-def _clean(message: str, key: str) -> str:
-    line = " ".join(message.split())[:500]
-    return line.replace(key, "***") if len(key) >= 8 else line
-
-
-def _retry_after(header: str | None) -> float | None:
-    """Seconds; the header's other form, a date, is not used by these services."""
-    try:
-        return max(0.0, float(header)) if header else None
-    except ValueError:
-        return None
-
-
-def _passing(body: Any) -> bool:
-    """Whether an error event of a stream is one of those that pass."""
-    kind = at(body, "error", "type") or at(body, "type")
-    return kind in {"overloaded_error", "api_error", "rate_limit_error", "timeout_error"}

@@ -22,6 +22,10 @@ class Answer:
     delay_s: float = 0.0
     cut: bool = False
     """Promise more bytes than are sent, then close the connection."""
+    whole: bool = False
+    """Answer in one piece although a stream was asked for."""
+    drip_s: float = 0.0
+    """Seconds between pieces of 200 bytes."""
 
 
 class ProviderServer:
@@ -31,6 +35,9 @@ class ProviderServer:
         self.answers = list(answers)
         self.text = text
         self.requests: list[tuple[str, dict[str, Any], dict[str, str]]] = []
+        self.active = self.most_active = self.left = 0
+        """Requests under way, the most of them at once, and clients that left before the end."""
+        self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -52,10 +59,21 @@ class ProviderServer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
+                with server._lock:
+                    server.active += 1
+                    server.most_active = max(server.most_active, server.active)
+                try:
+                    self._answer()
+                finally:
+                    with server._lock:
+                        server.active -= 1
+
+            def _answer(self) -> None:
                 length = int(self.headers["content-length"])
                 body = json.loads(self.rfile.read(length))
                 server.requests.append((self.path, body, dict(self.headers)))
-                answer = server.answers.pop(0) if server.answers else Answer()
+                with server._lock:
+                    answer = server.answers.pop(0) if server.answers else Answer()
                 time.sleep(answer.delay_s)
                 kind, data = server._render(self.path, body, answer)
                 try:
@@ -65,9 +83,13 @@ class ProviderServer:
                     for name, value in answer.headers.items():
                         self.send_header(name, value)
                     self.end_headers()
-                    self.wfile.write(data[: len(data) // 2] if answer.cut else data)
-                except BrokenPipeError:
-                    pass  # the client had a timeout, as the test wants
+                    data = data[: len(data) // 2] if answer.cut else data
+                    step = 200 if answer.drip_s else len(data)
+                    for start in range(0, len(data), step or 1):
+                        self.wfile.write(data[start : start + step])
+                        time.sleep(answer.drip_s)
+                except (BrokenPipeError, ConnectionResetError):
+                    server.left += 1  # the client had a timeout or was stopped, as the test wants
                 self.close_connection = True
 
             def log_message(self, format: str, *args: object) -> None:
@@ -77,20 +99,20 @@ class ProviderServer:
 
     def _render(self, path: str, body: dict[str, Any], answer: Answer) -> tuple[str, bytes]:
         if isinstance(answer.body, bytes):
-            return "application/json", answer.body
-        good: dict[str, Callable[[str, str], Any]] = {
-            "/responses": responses,
-            "/chat/completions": chat,
-            "/v1/messages": messages,
+            kind = "text/event-stream" if body.get("stream") else "application/json"
+            return answer.headers.pop("content-type", kind), answer.body
+        protocols: dict[str, tuple[Callable[[str, str], Any], Callable[[Any], list[Any]]]] = {
+            "/responses": (responses, response_events),
+            "/chat/completions": (chat, chat_events),
+            "/v1/messages": (messages, events),
         }
-        known = next((make for end, make in good.items() if path.endswith(end)), None)
-        if answer.body is None and answer.status == 200 and known:
+        known = next((two for end, two in protocols.items() if path.endswith(end)), None)
+        data = answer.body
+        if data is None and answer.status == 200 and known:
             said = self.text if isinstance(self.text, str) else self.text(body)
-            data = known(body["model"], said)
-        else:
-            data = answer.body
-        if path.endswith("/v1/messages") and answer.status == 200:
-            return "text/event-stream", stream(data)
+            data = known[0](body["model"], said)
+        if known and answer.status == 200 and body.get("stream") and not answer.whole:
+            return "text/event-stream", stream(data if isinstance(data, list) else known[1](data))
         return "application/json", json.dumps(data).encode()
 
 
@@ -141,12 +163,56 @@ def messages(model: str, text: str, stop: str = "end_turn") -> dict[str, Any]:
     }
 
 
-def stream(data: Any) -> bytes:
-    """A message as server-sent events; a list is sent event by event; an error as it is."""
-    return b"".join(
-        f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
-        for event in (data if isinstance(data, list) else events(data))
-    )
+def stream(events: list[Any]) -> bytes:
+    """Server-sent events; those of the chat protocol have no names."""
+    parts = []
+    for event in events:
+        data = event if isinstance(event, str) else json.dumps(event)
+        name = event.get("type") if isinstance(event, dict) else None
+        parts.append((f"event: {name}\n" if name else "") + f"data: {data}\n\n")
+    return "".join(parts).encode()
+
+
+def halves(text: str) -> tuple[str, str]:
+    return text[: len(text) // 2], text[len(text) // 2 :]
+
+
+def response_events(response: dict[str, Any]) -> list[Any]:
+    if response.get("object") != "response":
+        return [response]
+    parts: list[Any] = [
+        {"type": "response.created", "response": {**response, "output": [], "usage": None}}
+    ]
+    for index, item in enumerate(response["output"]):
+        where = {"item_id": f"i{index}", "output_index": index, "content_index": 0}
+        for part in item.get("summary", ()):
+            kind = "response.reasoning_summary_text.delta"
+            parts += [{"type": kind, **where, "delta": half} for half in halves(part["text"])]
+        for part in item.get("content", ()):
+            word = "text" if "text" in part else "refusal"
+            kind = "response.output_text.delta" if word == "text" else "response.refusal.delta"
+            parts += [{"type": kind, **where, "delta": half} for half in halves(part[word])]
+    ends = {"incomplete": "response.incomplete", "failed": "response.failed"}
+    last = ends.get(response.get("status", ""), "response.completed")
+    return [*parts, {"type": last, "response": response}]
+
+
+def chat_events(completion: dict[str, Any], usage: bool = True) -> list[Any]:
+    if completion.get("object") != "chat.completion":
+        return [completion, "[DONE]"]
+    base = {"id": "chat_1", "object": "chat.completion.chunk", "model": completion["model"]}
+    choice = completion["choices"][0]
+    chunks: list[Any] = [{**base, "choices": [{"index": 0, "delta": {"role": "assistant"}}]}]
+    for word, value in choice["message"].items():
+        if isinstance(value, str) and word != "role":
+            chunks += [
+                {**base, "choices": [{"index": 0, "delta": {word: half}}]} for half in halves(value)
+            ]
+    end = {"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}
+    chunks.append({**base, "choices": [end]})
+    if usage:
+        chunks.append({**base, "choices": [], "usage": completion["usage"]})
+    return [*chunks, "[DONE]"]
 
 
 def events(message: dict[str, Any]) -> list[dict[str, Any]]:

@@ -59,7 +59,10 @@ def said(body):
     """All texts of a request, whatever its protocol."""
     turns = body.get("messages") or body.get("input")
     first = body.get("instructions") or body.get("system") or ""
-    return "\n".join([first, *(turn["content"] for turn in turns)])
+    texts = [first, *(turn["content"] for turn in turns)]
+    return "\n".join(
+        text if isinstance(text, str) else "".join(part["text"] for part in text) for text in texts
+    )
 
 
 @pytest.mark.parametrize("spec", ["openai:gpt-5-mini", "anthropic:claude-opus-5", "{url}/v1#local"])

@@ -1,0 +1,118 @@
+"""Chat completions: OpenAI's older protocol, which every other server speaks, each its own way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from kernelwright.agents.models import provider_http as http
+from kernelwright.agents.models.base import Message, Schema, StopReason, Usage
+from kernelwright.agents.models.options import Options
+from kernelwright.agents.models.streamed import Streamed
+
+_STOPS: dict[Any, StopReason] = {"length": "length", "content_filter": "refused"}
+_PASSING = {"server_error", "rate_limit_exceeded", "overloaded_error", "overloaded"}
+_OPEN = re.compile(r"\s*<think(?:ing)?>")
+_CLOSE = re.compile(r"</think(?:ing)?>")
+
+
+class ChatApi:
+    """`POST /chat/completions`. `limit_name`: what the server calls the most output tokens."""
+
+    path = "/chat/completions"
+
+    def __init__(self, limit_name: str = "max_tokens") -> None:
+        self._limit_name = limit_name
+
+    def body(
+        self,
+        name: str,
+        messages: Sequence[Message],
+        options: Options,
+        limit: int | None,
+        schema: Schema | None,
+    ) -> dict[str, Any]:
+        """The request; the counts are asked for, because a stream leaves them out otherwise."""
+        body: dict[str, Any] = {
+            "model": name,
+            "messages": [{"role": m.role, "content": m.text} for m in messages],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            self._limit_name: limit,
+            "temperature": options.temperature,
+            "top_p": options.top_p,
+            "reasoning_effort": options.effort,
+        }
+        if schema:
+            form = {"name": schema.name, "schema": dict(schema.body), "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": form}
+        return {key: value for key, value in body.items() if value is not None}
+
+    def take(self, answer: Streamed, event: Any) -> None:
+        """Add one chunk. The counts may come with any of them; the last holds."""
+        if event == http.DONE:
+            answer.complete = True
+            return
+        self._part(answer, event, "delta")
+        if http.at(event, "choices", 0, "finish_reason"):
+            answer.complete = True
+
+    def whole(self, answer: Streamed, data: Any) -> None:
+        """Take the finished completion."""
+        self._part(answer, data, "message")
+        answer.complete = True
+
+    def finish(self, answer: Streamed) -> None:
+        """Take reasoning out of the text, where the server left it there."""
+        said, thought = split_thinking("".join(answer.said))
+        answer.said = [said]
+        if not any(answer.thought):
+            answer.thought = [thought]
+
+    def _part(self, answer: Streamed, data: Any, where: str) -> None:
+        if http.at(data, "error"):
+            answer.failure = http.said(data) or "the answer failed"
+            answer.passing = bool(
+                {http.text(data, "error", "type"), http.text(data, "error", "code")} & _PASSING
+            )
+        choice = http.at(data, "choices", 0)
+        answer.model = answer.model or http.text(data, "model")
+        answer.said.append(_content(http.at(choice, where, "content")))
+        answer.thought.append(
+            http.text(choice, where, "reasoning_content") or http.text(choice, where, "reasoning")
+        )
+        answer.refusal.append(http.text(choice, where, "refusal"))
+        if any(answer.refusal):
+            answer.stop = "refused"
+        reason = http.at(choice, "finish_reason")
+        if isinstance(reason, str):
+            answer.stop = _STOPS.get(reason, answer.stop)
+        if isinstance(http.at(data, "usage"), dict):
+            answer.usage = Usage(
+                input=http.count(data, "usage", "prompt_tokens"),
+                cached=http.count(data, "usage", "prompt_tokens_details", "cached_tokens"),
+                output=http.count(data, "usage", "completion_tokens"),
+                reasoning=http.count(
+                    data, "usage", "completion_tokens_details", "reasoning_tokens"
+                ),
+            )
+
+
+def _content(content: Any) -> str:
+    """Text of a message, which a few servers send as a list of parts."""
+    if isinstance(content, list):
+        return "".join(http.text(part, "text") for part in content)
+    return http.text([content], 0)
+
+
+def split_thinking(text: str) -> tuple[str, str]:
+    """Answer and reasoning of a model that writes its reasoning in `<think>` tags before it.
+
+    Without an end of the reasoning (the answer was cut off) all of it is reasoning.
+    """
+    opened, closed = _OPEN.match(text), _CLOSE.search(text)
+    start = opened.end() if opened else 0
+    if closed:
+        return text[closed.end() :].strip(), text[start : closed.start()].strip()
+    return ("", text[start:].strip()) if opened else (text, "")
