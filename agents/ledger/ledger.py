@@ -215,8 +215,7 @@ def unpriced(spec: str) -> str:
 
 
 def _billed(error: ModelError) -> Usage:
-    """What a failed request was billed for. A provider that gives counts gives no cached ones."""
-    spend = error.spend
-    if spend == Spend():
-        return Usage(0, 0, 0, 0, 0)
-    return Usage(input=spend.input_tokens, output=spend.output_tokens)
+    """What a failed request was billed for."""
+    if error.usage is not None:
+        return error.usage
+    return Usage(0, 0, 0, 0, 0) if error.spend == Spend() else Usage()

@@ -79,7 +79,8 @@ class ModelError(Exception):
     """A call gave no reply. The message is one line for the user.
 
     `retryable`: the same call may pass later (timeouts, 429, 5xx, cut connections).
-    `status`: the HTTP status where there is one. `spend`: what was billed all the same.
+    `status`: the HTTP status where there is one. `spend`: what was billed all the same, and `usage`
+    the counts of it, where the provider gave them.
     `retry_after_s`: how long the provider asks to wait.
     """
 
@@ -91,12 +92,14 @@ class ModelError(Exception):
         status: int | None = None,
         retry_after_s: float | None = None,
         spend: Spend | None = None,
+        usage: Usage | None = None,
     ) -> None:
         super().__init__(message)
         self.retryable = retryable
         self.status = status
         self.retry_after_s = retry_after_s
         self.spend = spend or Spend()
+        self.usage = usage
 
     @property
     def at_fault(self) -> Literal["user", "provider"]:
