@@ -46,11 +46,13 @@ class MixModel:
 def split(text: str, spec: str) -> list[tuple[float, str]]:
     """Weights and specs of `0.7=SPEC,0.3=SPEC`. Raises UsageError."""
     marks = list(_PART.finditer(text))
+    if not marks or marks[0].start():
+        raise UsageError(f"model {spec!r}: give mix:WEIGHT=SPEC,WEIGHT=SPEC")
     ends = [*(mark.start() for mark in marks[1:]), len(text)]
     parts = [
         (float(mark[1]), text[mark.end() : end]) for mark, end in zip(marks, ends, strict=True)
     ]
-    if not marks or marks[0].start() or not all(part for _, part in parts):
+    if not all(part for _, part in parts):
         raise UsageError(f"model {spec!r}: give mix:WEIGHT=SPEC,WEIGHT=SPEC")
     if not all(math.isfinite(w) and w > 0 for w, _ in parts):
         raise UsageError(f"model {spec!r}: every weight must be above 0")
