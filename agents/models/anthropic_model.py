@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from kernelwright.agents.models import prices
+from kernelwright.agents.models import keys, prices
 from kernelwright.agents.models.halt import Halt
 from kernelwright.agents.models.messages_api import MAX_TOKENS, MessagesApi
 from kernelwright.agents.models.options import Options
@@ -30,9 +30,7 @@ def anthropic_model(
     """
     spec = spec or f"anthropic:{name}"
     options, halt = options or Options(), halt or Halt()
-    key = os.environ.get("ANTHROPIC_API_KEY", "")
-    if not key:
-        raise UsageError(f"{spec} needs a key: set ANTHROPIC_API_KEY")
+    key = keys.needed("anthropic", spec)
     limit = _limit(options, spec)
     timeout_s = options.timeout or TIMEOUT_S
 
@@ -40,13 +38,13 @@ def anthropic_model(
         import anthropic
 
         client = anthropic.Anthropic(
-            api_key=key,
+            api_key=key.reveal(),
             timeout=anthropic.Timeout(min(timeout_s, IDLE_S), connect=min(timeout_s, CONNECT_S)),
             max_retries=0,
             http_client=anthropic.DefaultHttpxClient(event_hooks={"request": [watch]}),
             default_headers={"Connection": "close"},
         )
-        return Wire(anthropic, client, spec, key, timeout_s, halt)
+        return Wire(anthropic, client, spec, timeout_s, halt)
 
     return ProviderModel(
         spec,

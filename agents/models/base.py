@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from kernelwright.agents.models.keys import redact
 from kernelwright.agents.roles import Spend
 
 
@@ -76,7 +77,7 @@ class Reply:
 
 
 class ModelError(Exception):
-    """A call gave no reply. The message is one line for the user.
+    """A call gave no reply. The message is one line for the user, without keys.
 
     `retryable`: the same call may pass later (timeouts, 429, 5xx, cut connections).
     `status`: the HTTP status where there is one. `spend`: what was billed all the same, and `usage`
@@ -94,7 +95,7 @@ class ModelError(Exception):
         spend: Spend | None = None,
         usage: Usage | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(redact(message))
         self.retryable = retryable
         self.status = status
         self.retry_after_s = retry_after_s

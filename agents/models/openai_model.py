@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from kernelwright.agents.models import prices
+from kernelwright.agents.models import keys, prices
 from kernelwright.agents.models.base import Usage
 from kernelwright.agents.models.chat_api import ChatApi
 from kernelwright.agents.models.halt import Halt
@@ -14,9 +14,8 @@ from kernelwright.agents.models.responses_api import ResponsesApi
 from kernelwright.agents.models.retry import Retry
 from kernelwright.agents.models.wire import CONNECT_S, IDLE_S, Wire, watch
 from kernelwright.agents.roles import Spend
-from kernelwright.tasks.errors import UsageError
 
-SERVER_KEY = "KERNELWRIGHT_API_KEY"
+SERVER_KEY = keys.VARIABLES["server"]
 """Key for a compatible server. OPENAI_API_KEY is never sent to a URL of the user's own."""
 MAX_TOKENS = 32_000
 """Reasoning and answer together. A server of the user's own has its own limit."""
@@ -39,23 +38,21 @@ def openai_model(
     """
     spec = spec or (f"{url}#{name}" if url else f"openai{'-chat' * chat}:{name}")
     options, halt = options or Options(), halt or Halt()
-    key = os.environ.get(SERVER_KEY if url else "OPENAI_API_KEY", "")
-    if not key and not url:
-        raise UsageError(f"{spec} needs a key: set OPENAI_API_KEY")
+    key = keys.key("server") if url else keys.needed("openai", spec)
     timeout_s = options.timeout or TIMEOUT_S
 
     def connect() -> Wire:
         import openai
 
         client = openai.OpenAI(
-            api_key=key or "none",
+            api_key=key.reveal() if key else "none",
             base_url=url,
             timeout=openai.Timeout(min(timeout_s, IDLE_S), connect=min(timeout_s, CONNECT_S)),
             max_retries=0,
             http_client=openai.DefaultHttpxClient(event_hooks={"request": [watch]}),
             default_headers={"Connection": "close"},
         )
-        return Wire(openai, client, spec, key, timeout_s, halt)
+        return Wire(openai, client, spec, timeout_s, halt)
 
     def price(usage: Usage) -> Spend:
         """A server of the user's own has no price that we could know."""

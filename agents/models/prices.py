@@ -157,8 +157,8 @@ def quote(spec: str, told: Mapping[str, Tier] | None = None) -> Quote:
     said = own.get(spec) or own.get(plain) or own.get("")
     if said:
         return Quote(spec, Price((said,), "--price", _today()))
-    if kind in ("openai", "anthropic"):
-        return replace(_kept(rest, provider=kind), spec=spec)
+    if kind in ("openai", "openai-chat", "anthropic"):
+        return replace(_kept(rest, provider=kind.partition("-")[0]), spec=spec)
     if kind in ("http", "https"):
         url, _, name = plain.rpartition("#")
         if not _is_own(url):

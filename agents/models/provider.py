@@ -146,9 +146,10 @@ class ProviderModel:
         spend = self._price(answer.usage)
         if answer.failure:
             raise ModelError(
-                f"{self.spec}: {http.clean(answer.failure, self._wire.key)}",
+                f"{self.spec}: {http.clean(answer.failure)}",
                 retryable=answer.passing,
                 spend=spend if spend.tokens is not None else http.UNKNOWN,
+                usage=answer.usage if spend.tokens is not None else None,
             )
         if not answer.complete:
             raise ModelError(f"{self.spec}: the stream was cut", retryable=True, spend=http.UNKNOWN)

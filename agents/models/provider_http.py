@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from kernelwright.agents.models.base import ModelError
+from kernelwright.agents.models.keys import redact
 from kernelwright.agents.roles import Spend
 
 UNKNOWN = Spend(None, None, None)
@@ -28,8 +29,8 @@ _LASTING = {"insufficient_quota", "billing_hard_limit_reached"}
 
 
 @contextmanager
-def errors_of(client: ModuleType, spec: str, key: str) -> Iterator[None]:
-    """Turns what `client` raises into ModelError. `key` is taken out of every message."""
+def errors_of(client: ModuleType, spec: str) -> Iterator[None]:
+    """Turns what `client` raises into ModelError."""
     try:
         yield
     except ModelError:
@@ -40,24 +41,24 @@ def errors_of(client: ModuleType, spec: str, key: str) -> Iterator[None]:
         status = error.status_code
         passing = status in _PASSING or status >= 500
         raise ModelError(
-            f"{spec}: HTTP {status}: {clean(said(error.body) or str(error.message), key)}",
+            f"{spec}: HTTP {status}: {clean(said(error.body) or str(error.message))}",
             retryable=passing and at(error.body, "code") not in _LASTING,
             status=status,
             retry_after_s=retry_after(error.response.headers),
         ) from error
     except client.APIConnectionError as error:
-        cause = clean(str(error.__cause__ or error), key)
+        cause = clean(str(error.__cause__ or error))
         raise ModelError(
             f"{spec}: no connection: {cause}", retryable=True, spend=_lost(error)
         ) from error
     except (client.APIError, ValueError, RecursionError) as error:
         raise ModelError(
-            f"{spec}: the answer is malformed: {clean(str(error), key)}", spend=UNKNOWN
+            f"{spec}: the answer is malformed: {clean(str(error))}", spend=UNKNOWN
         ) from error
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in _TRANSPORT:
             raise
-        cut = clean(str(error) or type(error).__name__, key)
+        cut = clean(str(error) or type(error).__name__)
         raise ModelError(f"{spec}: cut off: {cut}", retryable=True, spend=UNKNOWN) from error
 
 
@@ -79,10 +80,9 @@ def said(body: Any) -> str:
     return text([found], 0)
 
 
-def clean(message: str, key: str) -> str:
-    """One line of bounded length, without the key."""
-    line = " ".join(message.replace(key, "***").split() if len(key) >= 8 else message.split())
-    return line[:500]
+def clean(message: str) -> str:
+    """One line of bounded length, without keys: they are taken out before it is cut."""
+    return " ".join(redact(message).split())[:500]
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

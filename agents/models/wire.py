@@ -81,7 +81,6 @@ class Wire:
     sdk: ModuleType
     client: Any
     spec: str
-    key: str
     timeout_s: float
     """For one whole answer."""
     halt: Halt
@@ -114,7 +113,7 @@ class Wire:
         first: float | None = None
         streamed = False
         with (
-            http.errors_of(self.sdk, self.spec, self.key),
+            http.errors_of(self.sdk, self.spec),
             self.client.post(
                 api.path,
                 body=dict(body),
