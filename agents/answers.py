@@ -6,6 +6,8 @@ Nothing here raises for any text: an answer that holds nothing usable gives noth
 from __future__ import annotations
 
 import ast
+import html
+import itertools
 import json
 import re
 import textwrap
@@ -13,10 +15,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from kernelwright.agents.patches import patched
+
 _FENCE = re.compile(r"^(?P<quote>[ \t>]*)(?P<mark>`{3,}|~{3,})(?P<info>[^`\n]*)$")
 _ENTRY = re.compile(r"\bModelNew\b")
 _NOTE = re.compile(r"\W{0,10}NOTE[*_]{0,3}:[*_]{0,3}(.+)", re.I)
 NOTE_LENGTH = 200
+_ESCAPED = re.compile(r"&(?:lt|gt|amp|quot|#39|#x27);")
+MOST_OBJECTS = 50
+MOST_ESCAPED = 1_000_000
 MOST_FENCES = 40
 """Fences that are paired in every way; more than that is no answer to a request for a file."""
 
@@ -65,19 +72,30 @@ def blocks(answer: str, *, nested: bool = True) -> list[Block]:
     return found
 
 
-def files(answer: str, limit: int = 1) -> list[str]:
+def files(answer: str, limit: int = 1, *, base: str = "", whole_only: bool = False) -> list[str]:
     """The last `limit` different files that define `ModelNew`, in order of appearance.
 
     Where no block of the answer is such a file, any stretch between two fences may be one, and so
-    may an answer without fences. A file that is no Python is given only if there is no other, for
-    then the harness can say what is wrong with it.
+    may an answer without fences, strings of JSON, and changes to `base` (see `patches.py`). A file
+    that is no Python is given only if there is no other, for then the harness can say what is wrong
+    with it; with `whole_only` (an answer that was cut off) it is not.
     """
-    answer = answer.encode("utf-8", "replace").decode()
+    answer = _clean(answer)
     flat = [b.text for b in blocks(answer, nested=False)]
-    for texts in ([b.text for b in blocks(answer)], flat, _spans(answer), [answer]):
-        whole = [text for text in texts if defines(text)]
+    for texts in (
+        [b.text for b in blocks(answer)],
+        flat,
+        _spans(answer),
+        [answer],
+        _in_json(answer),
+        _changed(base, [*flat, answer]),
+        _on_one_line(answer),
+    ):
+        whole = [text for text in map(_unescaped, texts) if defines(text)]
         if whole:
             return _last(whole, limit)
+    if whole_only:
+        return []
     return _last([text for text in flat if _ENTRY.search(text) and _misspelt(text)], 1)
 
 
@@ -145,6 +163,59 @@ def _spans(answer: str) -> list[str]:
     fences = [i for i, line in enumerate(lines) if _FENCE.match(line)][:MOST_FENCES]
     spans = [_body(lines[a + 1 : b], "") for a in fences for b in fences if b > a + 1]
     return sorted(spans, key=len)
+
+
+def _clean(answer: str) -> str:
+    """Without byte order marks, lines ended alike, and lone surrogates as question marks."""
+    answer = answer.replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n")
+    return answer.encode("utf-8", "replace").decode()
+
+
+def _unescaped(text: str) -> str:
+    """A file that was escaped for HTML, as it was: it holds `&lt;` and no `<` of its own."""
+    if _ESCAPED.search(text) and not re.search("[<>]", text):
+        return html.unescape(text)
+    return text
+
+
+def _in_json(answer: str) -> list[str]:
+    """What the strings of the answer's JSON hold: files, or answers with fences in them."""
+    texts: list[str] = []
+    for data in itertools.islice(objects(answer), MOST_OBJECTS):
+        for text in _strings(data):
+            texts += [b.text for b in blocks(text)] or [text]
+    return texts
+
+
+def _strings(data: Any, depth: int = 0) -> Iterator[str]:
+    if isinstance(data, str) and _ENTRY.search(data):
+        yield _clean(data)
+    elif isinstance(data, dict | list) and depth < 8:
+        for value in data.values() if isinstance(data, dict) else data:
+            yield from _strings(value, depth + 1)
+
+
+def _changed(base: str, texts: list[str]) -> list[str]:
+    """`base` as the first of the texts changes it that can: all blocks together, then each alone.
+
+    The last text is the whole answer; search/replace blocks are found there, fenced or not.
+    """
+    if not base:
+        return []
+    blocks_first = ("\n".join(texts[:-1]), *texts[-MOST_FENCES:])
+    for text in texts[-1:] if "< SEARCH" in texts[-1] else blocks_first:
+        changed = patched(base, text)
+        if changed is not None:
+            return [changed]
+    return []
+
+
+def _on_one_line(answer: str) -> list[str]:
+    """A file whose line ends were written as the two characters `\\n`."""
+    if answer.count("\\n") <= answer.count("\n") or len(answer) > MOST_ESCAPED:
+        return []
+    told = answer.replace("\\r", "").replace("\\n", "\n").replace("\\t", "\t").replace('\\"', '"')
+    return [*(b.text for b in blocks(told)), told]
 
 
 def _last(texts: list[str], limit: int) -> list[str]:

@@ -2,37 +2,75 @@
 
 from __future__ import annotations
 
-import math
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
-from kernelwright.agents import answers, briefing
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from kernelwright.agents import answers, briefing, structured
 from kernelwright.agents.models.base import Message, Model, ModelError, Reply
 from kernelwright.agents.roles import Advice, Attempt, Brief, Proposal
 from kernelwright.harness.candidate import Candidate
 
+_VARIES = re.compile(r"^# (?:Kernel `|Advice$|Tried so far$|Your turn$)", re.M)
+"""Where the part of a turn begins that differs from one turn of a run to the next."""
+
 
 @dataclass(frozen=True)
 class ModelCoder:
-    """Writes candidates with a language model."""
+    """Writes candidates with a language model. An answer without a file is sent back once."""
 
     model: Model
     candidates: int = 1
     """Most files that are taken from one answer, the last ones."""
 
     def propose(self, brief: Brief) -> Proposal:
-        """One turn, one call. Raises ModelError."""
-        talk = (
+        """One turn. Raises ModelError, with what was spent up to it."""
+        talk = [
             Message("system", briefing.prompt("coder")),
-            Message("user", briefing.coder_turn(brief)),
+            _turn(briefing.coder_turn(brief), brief),
+        ]
+        label = f"propose:{brief.round}"
+        reply = self.model.ask(talk, label=label)
+        spend = reply.spend
+        sources = self._files(reply, brief)
+        if not sources and reply.stop != "refused":
+            talk.append(Message("assistant", reply.text.strip() or "(nothing)"))
+            fault = _unusable(reply)
+            talk.append(Message("user", briefing.prompt("coder_repair", fault=fault)))
+            try:
+                reply = self.model.ask(talk, label=f"{label}:repair")
+            except ModelError as error:
+                error.spend += spend
+                raise
+            spend += reply.spend
+            sources = self._files(reply, brief)
+        note = answers.note(reply.text) if sources else _unusable(reply)
+        found = tuple(Candidate(source, brief.language) for source in sources)
+        return Proposal(found, note, spend)
+
+    def _files(self, reply: Reply, brief: Brief) -> list[str]:
+        if reply.stop == "refused":
+            return []
+        return answers.files(
+            reply.text,
+            self.candidates,
+            base=brief.parent.candidate.source if brief.parent else "",
+            whole_only=reply.stop == "length",
         )
-        reply = self.model.ask(talk, label=f"propose:{brief.round}")
-        found = tuple(
-            Candidate(source, brief.language)
-            for source in answers.files(reply.text, self.candidates)
-        )
-        note = answers.note(reply.text) if found else _unusable(reply)
-        return Proposal(found, note, reply.spend)
+
+
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class JudgeAnswer(BaseModel):
+    """What the Judge is asked for."""
+
+    model_config = ConfigDict(strict=True)
+    cause: Words
+    change: Words
+    predicted_gain: float | None = Field(default=None, gt=0, lt=1e6, allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
@@ -43,66 +81,33 @@ class ModelJudge:
 
     def advise(self, brief: Brief, attempt: Attempt) -> Advice:
         """One advice. Raises ModelError, with what was spent up to it."""
-        talk = [
+        talk = (
             Message("system", briefing.prompt("judge")),
-            Message("user", briefing.judge_turn(brief, attempt)),
-        ]
-        label = f"judge:{brief.round}"
-        kind = "optimize" if attempt.verdict.accepted else "correct"
-        reply = self.model.ask(talk, label=label)
-        spend = reply.spend
-        advice, fault = read_advice(reply.text)
-        if fault:
-            said = reply.text or "(nothing)"
-            talk.append(Message("assistant", said))
-            talk.append(Message("user", briefing.prompt("judge_repair", fault=fault)))
-            try:
-                reply = self.model.ask(talk, label=f"{label}:repair")
-            except ModelError as error:
-                error.spend += spend
-                raise
-            spend += reply.spend
-            advice, fault = read_advice(reply.text)
+            _turn(briefing.judge_turn(brief, attempt), brief),
+        )
+        said = structured.ask(self.model, talk, JudgeAnswer, label=f"judge:{brief.round}")
+        if said.value is None:
+            cause, change, gain = f"no usable advice: {said.fault}", "", None
+        else:
+            cause, change = said.value.cause, said.value.change
+            gain = said.value.predicted_gain
         return Advice(
-            "optimize" if kind == "optimize" else "correct",
-            cause=f"no usable advice: {fault}" if fault else advice["cause"],
-            change="" if fault else advice["change"],
-            predicted_gain=None if fault else advice["predicted_gain"],
-            spend=spend,
+            "optimize" if attempt.verdict.accepted else "correct",
+            cause=cause,
+            change=change,
+            predicted_gain=gain,
+            spend=said.spend,
         )
 
 
-def read_advice(answer: str) -> tuple[dict[str, Any], str]:
-    """The first valid advice in an answer, and what is wrong with the last object if there is none."""
-    fault = "there is no JSON object in the answer"
-    for data in answers.objects(answer):
-        fault = _fault(data)
-        if not fault:
-            gain = data.get("predicted_gain")
-            return {**data, "predicted_gain": None if gain is None else float(gain)}, ""
-    return {}, fault
+def _turn(text: str, brief: Brief) -> Message:
+    """A turn, with the part marked that is the same in every turn of the run: operator, machine,
 
-
-def _fault(data: dict[str, Any]) -> str:
-    """What keeps an object from being an advice; empty for a valid one."""
-    for name in ("cause", "change"):
-        value = data.get(name)
-        if not isinstance(value, str) or not value.strip():
-            return f'"{name}" must be a text that says something'
-    gain = data.get("predicted_gain")
-    if gain is not None and not _positive(gain):
-        return '"predicted_gain" must be a number above 0, or null'
-    return ""
-
-
-def _positive(value: object) -> bool:
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and value > 0
-        and value < 1e6
-        and math.isfinite(value)
-    )
+    format. The operator's source may hold such headings too; only what follows it is looked at.
+    """
+    source = brief.task.source.strip()
+    varies = _VARIES.search(text, text.find(source) + len(source))
+    return Message("user", text, varies.start() if varies else 0)
 
 
 def _unusable(reply: Reply) -> str:

@@ -8,9 +8,10 @@ import pytest
 from search_fakes import CPU, TASK, FakeEvaluator, kernel
 
 from kernelwright.agents import briefing
-from kernelwright.agents.llm_roles import ModelCoder, ModelJudge, read_advice
-from kernelwright.agents.models.base import Message, ModelError, Reply
+from kernelwright.agents.llm_roles import JudgeAnswer, ModelCoder, ModelJudge
+from kernelwright.agents.models.base import Message, ModelError, Reply, Schema
 from kernelwright.agents.roles import Advice, Attempt, Brief, Spend
+from kernelwright.agents.structured import read, schema_of
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.verdict import Finding, Roofline, Speedup, Verdict
 from kernelwright.tasks.errors import UsageError
@@ -27,9 +28,11 @@ class Scripted:
     spec: str = "scripted"
     asked: list[tuple[str, tuple[Message, ...]]] = field(default_factory=list)
     stop: str = "end"
+    schemas: list[Schema | None] = field(default_factory=list)
 
     def ask(self, messages: Sequence[Message], *, label: str, schema=None, meter=None) -> Reply:
         self.asked.append((label, tuple(messages)))
+        self.schemas.append(schema)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -65,18 +68,75 @@ def test_the_coder_returns_the_file():
         ("no!", "refused", "no!"),
     ],
 )
-def test_an_unusable_answer_is_charged_and_explained(answer, stop, why):
-    proposal = ModelCoder(Scripted([answer], stop=stop)).propose(brief())
+def test_an_unusable_answer_is_sent_back_once_charged_and_explained(answer, stop, why):
+    asked = 1 if stop == "refused" else 2
+    model = Scripted([answer] * asked, stop=stop)
+    proposal = ModelCoder(model).propose(brief())
     assert proposal.candidates == ()
     assert why in proposal.note
-    assert proposal.spend == PENNY
+    assert proposal.spend == sum([PENNY] * (asked - 1), PENNY)
+    assert [label for label, _ in model.asked] == ["propose:2", "propose:2:repair"][:asked]
+    if asked == 2:
+        assert why in model.asked[1][1][-1].text
+
+
+def test_a_mended_answer_counts():
+    model = Scripted(["Which file?", f"NOTE: here\n```python\n{kernel(1.0)}```"])
+    proposal = ModelCoder(model).propose(brief())
+    assert [c.source.strip() for c in proposal.candidates] == [kernel(1.0).strip()]
+    assert (proposal.note, proposal.spend) == ("here", PENNY + PENNY)
+    assert [m.role for m in model.asked[1][1]] == ["system", "user", "assistant", "user"]
+
+
+def test_a_failed_repair_of_a_file_does_not_lose_what_was_spent():
+    model = Scripted(["", ModelError("down", spend=Spend(0.02, 1, 1))])
+    with pytest.raises(ModelError) as caught:
+        ModelCoder(model).propose(brief())
+    assert caught.value.spend == Spend(0.03, 101, 11)
+    assert model.asked[1][1][2].text == "(nothing)", "providers take no empty messages"
+
+
+def test_half_a_file_is_no_candidate_and_a_whole_one_is():
+    half = "```python\nclass ModelNew:\n    def forward(self, x"
+    model = Scripted([half, f"```python\n{kernel(1.0)}```\nand so"], stop="length")
+    assert len(ModelCoder(model).propose(brief()).candidates) == 1
+    assert len(model.asked) == 2
+    model = Scripted([half], stop="end")
+    assert len(ModelCoder(model).propose(brief()).candidates) == 1, "the harness says what is wrong"
+
+
+def test_changes_to_the_parent_are_an_answer():
+    parent = attempt(1.5)
+    diff = "```diff\n@@ -1,2 +1,2 @@\n-SPEED = 1.5\n+SPEED = 1.75\n FAILS = ''\n```"
+    (found,) = ModelCoder(Scripted([diff])).propose(brief(parent=parent)).candidates
+    assert found.source.strip() == parent.candidate.source.replace("1.5", "1.75", 1).strip()
+
+
+def test_several_candidates_in_one_answer():
+    answer = "".join(f"NOTE: n\n```python\n{kernel(speed)}```\n" for speed in (1.1, 1.2, 1.3))
+    found = ModelCoder(Scripted([answer]), candidates=2).propose(brief()).candidates
+    assert [c.source.strip() for c in found] == [kernel(1.2).strip(), kernel(1.3).strip()]
+
+
+def test_the_front_of_a_turn_is_the_same_in_every_turn():
+    fronts = set()
+    for round, parent in ((1, None), (2, attempt(1.5)), (3, attempt(1.0, fails="build"))):
+        model = Scripted(["no", "no"])
+        history = (parent,) if parent else ()
+        ModelCoder(model).propose(brief(round=round, parent=parent, history=history))
+        turn = model.asked[0][1][1]
+        assert 0 < turn.stable < len(turn.text)
+        fronts.add(turn.text[: turn.stable])
+    (front,) = fronts
+    for part in (TASK.source.strip(), "test cpu", "cpp("):
+        assert part in front
 
 
 def test_the_coder_is_told_what_it_needs():
     parent = attempt(1.5, V=[1, 2])
     failed = attempt(1.0, fails="build")
     advice = Advice("optimize", "two passes", "fuse them", 1.5)
-    model = Scripted(["no"])
+    model = Scripted(["no", "no"])
     ModelCoder(model).propose(brief(parent=parent, advice=advice, history=(parent, failed)))
     system, user = (m.text for m in model.asked[0][1])
     for part in (TASK.source.strip(), "test cpu", "avx2", "from kernelwright.inline import cpp, tuned",
@@ -124,7 +184,7 @@ def test_advice_that_stays_unusable_is_charged_and_says_nothing():
     model = Scripted(["no", '{"cause": 3}'])
     advice = ModelJudge(model).advise(brief(), attempt())
     assert advice.change == ""
-    assert '"cause" must be' in advice.cause
+    assert '"cause": Input should be a valid string' in advice.cause
     assert advice.spend == PENNY + PENNY
     assert briefing.advice_section(advice) == ""
 
@@ -138,14 +198,44 @@ def test_a_failed_repair_does_not_lose_what_was_spent():
 
 @pytest.mark.parametrize("gain", [0, -1, True, "fast", [1], float("inf"), float("nan"), 1e9])
 def test_gains_that_are_none(gain):
-    data, fault = read_advice(json.dumps({**ADVICE, "predicted_gain": gain}))
-    assert not data
+    data, fault = read(Reply(json.dumps({**ADVICE, "predicted_gain": gain})), JudgeAnswer)
+    assert data is None
     assert "predicted_gain" in fault
 
 
 def test_gain_may_be_left_out():
-    data, fault = read_advice('{"cause": "a", "change": "b"}')
-    assert (data["predicted_gain"], fault) == (None, "")
+    data, fault = read(Reply('{"cause": "a", "change": " b ", "more": 3}'), JudgeAnswer)
+    assert (data, fault) == (JudgeAnswer(cause="a", change="b"), "")
+
+
+def test_advice_is_asked_for_by_a_schema_that_providers_enforce():
+    assert schema_of(JudgeAnswer).body == {
+        "description": "What the Judge is asked for.",
+        "type": "object",
+        "properties": {
+            "cause": {"type": "string"},
+            "change": {"type": "string"},
+            "predicted_gain": {"anyOf": [{"type": "number"}, {"type": "null"}]},
+        },
+        "required": ["cause", "change", "predicted_gain"],
+        "additionalProperties": False,
+    }
+    model = Scripted(["no", json.dumps(ADVICE)])
+    ModelJudge(model).advise(brief(), attempt())
+    assert [schema.name for schema in model.schemas] == ["judgeanswer"] * 2
+
+
+def test_advice_that_is_declined_is_not_asked_for_again():
+    model = Scripted(["I will not"], stop="refused")
+    advice = ModelJudge(model).advise(brief(), attempt())
+    assert (advice.change, advice.spend) == ("", PENNY)
+    assert "declined: I will not" in advice.cause
+
+
+def test_advice_that_was_cut_off_is_asked_for_again():
+    model = Scripted(['{"cause": "slo', json.dumps(ADVICE)], stop="length")
+    assert ModelJudge(model).advise(brief(), attempt()).change == "fuse them"
+    assert "cut off" in model.asked[1][1][-1].text
 
 
 def test_a_verdict_in_words():
