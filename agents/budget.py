@@ -72,6 +72,9 @@ class Spent:
     by_role: Mapping[str, Line] = field(default_factory=dict)
     by_model: Mapping[str, Line] = field(default_factory=dict)
     evaluating: Evaluating = Evaluating()
+    budget_usd: float | None = None
+    """The dollars that it may cost in all; None: no limit."""
+    budget_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,6 @@ class Remaining:
 
     evaluations: int
     wall_s: float | None
-    usd: float | None = None
-    tokens: int | None = None
 
 
 def stop_rule(state: RunState, settings: Settings, wall_s: float, interrupted: bool) -> Stop | None:

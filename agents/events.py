@@ -30,6 +30,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from kernelwright.agents.models.keys import redacted
 from kernelwright.harness.candidate import Candidate
 from kernelwright.tasks.errors import UsageError
 
@@ -109,10 +110,11 @@ class EventLog:
     ) -> Event:
         """Write one event, and the sources it names, in one transaction that is on disk on return.
 
+        Keys are taken out of `data`; sources stand as they are, their ids are their hashes.
         Raises sqlite3.IntegrityError for a second `finished`, `decided` or `settled` of one key.
         """
         now = time.time()
-        text = json.dumps(data, ensure_ascii=False, sort_keys=True)
+        text = json.dumps(redacted(data), ensure_ascii=False, sort_keys=True)
         rows = [(c.id, c.language, c.normalised, c.source) for c in candidates]
         with self._db:
             self._db.executemany("INSERT OR IGNORE INTO candidates VALUES (?, ?, ?, ?)", rows)

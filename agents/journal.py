@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from kernelwright.agents.budget import Remaining, Spent, Stop, stop_rule
 from kernelwright.agents.events import Data, Event, EventLog
@@ -149,20 +150,17 @@ class Journal:
     def spent(self) -> Spent:
         """What the run has cost, earlier sessions included."""
         with self._lock:
-            return self.state.spent(self.wall_s())
+            spent = self.state.spent(self.wall_s())
+        settings = self._settings
+        return replace(spent, budget_usd=settings.budget_usd, budget_tokens=settings.budget_tokens)
 
     def remaining(self) -> Remaining:
         """What is left of the budgets."""
         settings = self._settings
         minutes = settings.budget_minutes
-        with self._lock:
-            spent = self.state.account.committed()
-        usd, tokens = settings.budget_usd, settings.budget_tokens
         return Remaining(
             max(0, settings.budget_evals - self.state.evaluations),
             None if minutes is None else max(0.0, 60 * minutes - self.wall_s()),
-            None if usd is None else max(0.0, usd - (spent.usd_at_most or 0.0)),
-            None if tokens is None else max(0, tokens - (spent.tokens_at_most or 0)),
         )
 
     def attempt(self, key: str | None) -> Attempt | None:

@@ -17,13 +17,17 @@ from kernelwright.agents.models.base import (
     Reply,
     Schema,
 )
+from kernelwright.agents.models.keys import redact
 from kernelwright.agents.roles import Spend
 
 Player = TypeVar("Player")
 
 
 class MeteredModel:
-    """Another model. What its replies cost stands in the ledger, so they carry no spend."""
+    """Another model. What its replies cost stands in the ledger, so they carry no spend.
+
+    No key gets past it, in either direction: of what a model writes candidates are made.
+    """
 
     def __init__(self, inner: Model, ledger: Ledger, role: str) -> None:
         self.spec = inner.spec
@@ -42,12 +46,22 @@ class MeteredModel:
         """The other model's answer. Raises ModelError as that one does, and OverBudget."""
         own = _LedgerMeter(self._ledger, self._role, label)
         try:
-            reply = self._inner.ask(messages, label=label, schema=schema, meter=own)
+            reply = self._inner.ask(
+                [_clean(m) for m in messages], label=label, schema=schema, meter=own
+            )
         except ModelError as error:
             if own.used:
                 error.spend = Spend()
             raise
-        return replace(reply, spend=Spend()) if own.used else reply
+        spend = Spend() if own.used else reply.spend
+        said, thought = redact(reply.text), redact(reply.reasoning)
+        return replace(reply, text=said, reasoning=thought, spend=spend)
+
+
+def _clean(message: Message) -> Message:
+    """The message without keys. Where there was one, it is nothing for a provider's cache."""
+    said = redact(message.text)
+    return message if said == message.text else replace(message, text=said, stable=0)
 
 
 class _LedgerMeter:

@@ -23,6 +23,7 @@ from kernelwright.agents.models.base import (
     size_of,
 )
 from kernelwright.agents.models.halt import Halt
+from kernelwright.agents.models.keys import redact
 from kernelwright.agents.roles import Spend
 from kernelwright.tasks.errors import UsageError
 
@@ -85,7 +86,7 @@ class CommandModel:
         if process.returncode or not answer.strip():
             last = err.decode(errors="replace").strip().splitlines() or ["nothing on stderr"]
             what = f"exit status {process.returncode}" if process.returncode else "no answer"
-            raise ModelError(f"{self.spec}: {what}: {last[-1][:500]}", spend=UNKNOWN)
+            raise ModelError(f"{self.spec}: {what}: {redact(last[-1])[:500]}", spend=UNKNOWN)
         taken = Exchange(total_s=time.monotonic() - began, streamed=False)
         return Reply(answer, spend=UNKNOWN, model=self.spec, exchange=taken)
 

@@ -173,7 +173,8 @@ def guard_traces() -> None:
     """Have uncaught exceptions shown without keys, in every thread."""
 
     def shown(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        print(redact("".join(traceback.format_exception(kind, error, trace))), file=sys.stderr)
+        trace_text = "".join(traceback.format_exception(kind, error, trace))
+        print(redact(trace_text), end="", file=sys.stderr)
 
     def in_thread(args: threading.ExceptHookArgs) -> None:
         if args.exc_value is not None and args.exc_type is not SystemExit:

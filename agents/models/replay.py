@@ -22,6 +22,7 @@ from kernelwright.agents.models.base import (
     Schema,
     Usage,
 )
+from kernelwright.agents.models.keys import redacted
 from kernelwright.tasks.errors import UsageError
 
 
@@ -55,7 +56,7 @@ class RecordingModel:
             "reply": asdict(reply),
         }
         with self._path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(json.dumps(redacted(line)) + "\n")
             file.flush()
             os.fsync(file.fileno())
         return reply

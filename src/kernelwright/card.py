@@ -99,20 +99,38 @@ def card(found: Found, kernel_text: str, lacking: str | None) -> dict[str, Any]:
 
 
 def spent_json(spent: Spent) -> dict[str, Any]:
-    """`{"usd", "tokens", "evaluations", "wall_s"}`, and `reasons` for what is null."""
+    """What a run cost (see docs/json.md), with `reasons` for what is null."""
+    took = spent.evaluating
+    at_most = spent.usd_at_most if spent.usd is None else spent.usd
+    calls = "1 call has" if spent.unknown == 1 else f"{spent.unknown} calls have"
     reasons = {
         name: reason
         for name, value, reason in (
-            ("usd", spent.usd, "the price of a call is unknown"),
-            ("tokens", spent.tokens, "the model does not say how many tokens it used"),
+            ("usd", spent.usd, f"{calls} an unknown cost: no price, or no count of tokens"),
+            ("tokens", spent.tokens, "a model does not say how many tokens it used"),
+            ("usd_at_most", at_most, "a call has neither a price nor a bound"),
+            ("cpu_s", took.cpu_s, "the processor time of an evaluation was not measured"),
         )
         if value is None
     }
+    groups = {"by_role": spent.by_role, "by_model": spent.by_model}
+    lines: dict[str, dict[str, Any]] = {}
+    for group, found in groups.items():
+        lines[group] = {name: line.to_json() for name, line in found.items()}
+        for name, data in lines[group].items():
+            unknown = (figure for figure, value in data.items() if value is None)
+            reasons |= {f"{group}.{name}.{figure}": "not known of every call" for figure in unknown}
     return {
         "usd": spent.usd,
         "tokens": spent.tokens,
         "evaluations": spent.evaluations,
         "wall_s": round(spent.wall_s, 3),
+        "usd_at_most": at_most,
+        "evaluating_s": round(took.wall_s, 3),
+        "cpu_s": took.cpu_s if took.cpu_s is None else round(took.cpu_s, 2),
+        "gpu_s": round(took.gpu_s, 3),
+        **lines,
+        "budget": {"usd": spent.budget_usd, "tokens": spent.budget_tokens},
         "reasons": reasons,
     }
 

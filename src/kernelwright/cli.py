@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from kernelwright import __version__
+from kernelwright.agents.models.keys import guard_traces
 from kernelwright.commands import doctor, optimize, tasks, verify
 from kernelwright.console import Console, complain
 from kernelwright.harness.errors import HarnessError
@@ -52,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # An OpenMP pool that spins after its work would steal the cores that candidates are timed on.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    guard_traces()
     try:
         args = build_parser().parse_args(argv)
         if args.command is None:

@@ -2,6 +2,7 @@
 
 Under `--json` exactly one object may reach stdout, whatever a task, a library or a child process
 prints: so file descriptor 1 itself is pointed at stderr, and only `Console.emit` holds the old one.
+Keys are taken out of all that is shown.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import sys
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, TextIO
+
+from kernelwright.agents.models.keys import redact, redacted
 
 
 class Console:
@@ -44,18 +47,18 @@ class Console:
         """Print the one JSON object of a `--json` call; without `--json` nothing."""
         if self._kept is None:
             return
-        text = json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n"
+        text = json.dumps(redacted(result), ensure_ascii=False, allow_nan=False) + "\n"
         with os.fdopen(os.dup(self._kept), "w", encoding="utf-8") as stdout:
             stdout.write(text)
 
     def show(self, text: str) -> None:
         """A result for people, on stdout; under `--json` nothing."""
         if not self.as_json:
-            print(text, flush=True)
+            print(redact(text), flush=True)
 
     def note(self, text: str) -> None:
         """A line of progress, on stderr."""
-        print(text, file=self.stderr, flush=True)
+        print(redact(text), file=self.stderr, flush=True)
 
     @property
     def stderr(self) -> TextIO:
@@ -65,4 +68,4 @@ class Console:
 
 def complain(message: object) -> None:
     """The one line on stderr that tells a user what is wrong."""
-    print(f"kernelwright: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+    print(f"kernelwright: {redact(' '.join(str(message).split()))}", file=sys.stderr, flush=True)

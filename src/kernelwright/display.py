@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from kernelwright import text
 from kernelwright.agents.budget import Stop
+from kernelwright.agents.models.keys import redact
 from kernelwright.agents.roles import Attempt
 from kernelwright.progress import DOING, Progress, Title, Work
 
@@ -87,7 +88,7 @@ class PlainDisplay(Progress):
         if self._heading is not None:
             heading, self._heading = self._heading, None
             self._say(heading)
-        print(f"[{self.elapsed_s():6.1f} s] {line}", file=self._stream, flush=True)
+        print(f"[{self.elapsed_s():6.1f} s] {redact(line)}", file=self._stream, flush=True)
 
 
 def _result(attempt: Attempt) -> str:

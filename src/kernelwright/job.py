@@ -6,10 +6,15 @@ before anything is spent and before a folder is left behind.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kernelwright.agents.settings import BUILTIN_MINUTES, Settings
+from kernelwright.agents.ledger.ledger import unpriced
+from kernelwright.agents.models.keys import no_secret
+from kernelwright.agents.models.prices import Quote, quote, read_price
+from kernelwright.agents.models.spec import asked_models
+from kernelwright.agents.settings import BUDGET_USD, BUILTIN_MINUTES, Settings
 from kernelwright.outputs import Asked, RunFolder, create_run, find_run
 from kernelwright.players import BUILTIN, Players, players
 from kernelwright.tasks.errors import UsageError
@@ -29,6 +34,8 @@ class Job:
     folder: RunFolder
     players: Players
     settings: Settings
+    quotes: tuple[Quote, ...]
+    """What each model that is asked is billed at."""
     resume: bool
     out: Path
 
@@ -47,10 +54,13 @@ def prepare(args: argparse.Namespace) -> Job:
         asked = _asked(args, task, folder.asked())
     settings = _settings(asked)
     _need_compiler()
-    roles = players(asked.model)
+    roles = players(no_secret(asked.model, "the model"))
+    quotes = _quotes(args, asked, folder)
+    settings = replace(settings, budget_usd=_dollars(asked, quotes))
+    asked = replace(asked, prices=tuple(quote.to_json() for quote in quotes))
     folder = folder or create_run(out, task, asked)
     begun = (folder.path / "run.db").exists()
-    return Job(task, asked, folder, roles, settings, begun, out)
+    return Job(task, asked, folder, roles, settings, quotes, begun, out)
 
 
 def _resumed(args: argparse.Namespace, out: Path) -> tuple[Task, RunFolder]:
@@ -73,9 +83,15 @@ def _asked(args: argparse.Namespace, task: Task, before: Asked | None) -> Asked:
     spec = args.task or (before.task if before else args.resume)
     bundled = task.path is None or task.name == spec
     evals, minutes = args.budget_evals, args.budget_minutes
+    usd, tokens, capped = args.budget_usd, args.budget_tokens, not args.no_dollar_cap
+    price = tuple(args.price or ())
     if before is not None:
         evals = before.budget_evals if evals is None else evals
         minutes = before.budget_minutes if minutes is None else minutes
+        tokens = before.budget_tokens if tokens is None else tokens
+        if usd is None and capped:
+            usd, capped = before.budget_usd, before.dollar_cap
+        price = price or before.price
         if args.seed not in (None, before.seed):
             raise UsageError(f"--seed {args.seed}: the run began with {before.seed} and keeps it")
     return Asked(
@@ -86,6 +102,10 @@ def _asked(args: argparse.Namespace, task: Task, before: Asked | None) -> Asked:
         seed=before.seed if before else args.seed or 0,
         budget_evals=evals,
         budget_minutes=minutes,
+        budget_usd=usd,
+        budget_tokens=tokens,
+        dollar_cap=capped,
+        price=price,
     )
 
 
@@ -93,10 +113,52 @@ def _settings(asked: Asked) -> Settings:
     minutes = asked.budget_minutes
     if minutes is None and asked.model == BUILTIN:
         minutes = BUILTIN_MINUTES
-    settings = Settings(budget_minutes=minutes, seed=asked.seed)
+    settings = Settings(budget_minutes=minutes, seed=asked.seed, budget_tokens=asked.budget_tokens)
     if asked.budget_evals is not None:
         settings = replace(settings, budget_evals=asked.budget_evals)
     return settings
+
+
+def _quotes(args: argparse.Namespace, asked: Asked, folder: RunFolder | None) -> tuple[Quote, ...]:
+    """The price of every model that will be asked: the run's own, else the user's, else the kept."""
+    told = dict(read_price(text) for text in asked.price)
+    kept = _kept_quotes(folder) if folder else {}
+    quotes = []
+    for spec in billed(asked):
+        now, before = quote(spec, told), kept.get(spec)
+        if before is None or before.price is None:
+            quotes.append(now)
+            continue
+        if args.price and now.price and now.price.tiers != before.price.tiers:
+            raise UsageError(f"--price: the run keeps the price that {spec} had when it began")
+        quotes.append(before)
+    return tuple(quotes)
+
+
+def billed(asked: Asked) -> tuple[str, ...]:
+    """The specs of the models that a run will call."""
+    return asked_models(asked.model)
+
+
+def _kept_quotes(folder: RunFolder) -> dict[str, Quote]:
+    """What the run has billed its models at so far."""
+    if not (folder.path / "run.db").exists():
+        return {}
+    from kernelwright.agents.optimize import load
+
+    return load(folder.path).account.quotes
+
+
+def _dollars(asked: Asked, quotes: Sequence[Quote]) -> float | None:
+    """The dollar budget in force; None: no limit. Raises UsageError where it cannot be kept."""
+    if not asked.dollar_cap:
+        return None
+    due = any(quote.capped and not (quote.price and quote.price.free) for quote in quotes)
+    budget = asked.budget_usd or (BUDGET_USD if due else None)
+    unknown = [quote.spec for quote in quotes if quote.price is None]
+    if budget is not None and unknown:
+        raise UsageError(unpriced(unknown[0]))
+    return budget
 
 
 def _need_compiler() -> None:

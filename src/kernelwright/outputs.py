@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from kernelwright.agents.models.keys import redact
 from kernelwright.harness.errors import HarnessError
 from kernelwright.tasks.errors import UsageError
 from kernelwright.tasks.task import Task
@@ -40,6 +41,14 @@ class Asked:
     seed: int
     budget_evals: int | None
     budget_minutes: float | None
+    budget_usd: float | None = None
+    budget_tokens: int | None = None
+    dollar_cap: bool = True
+    """False: the user wants none, whatever it costs."""
+    price: tuple[str, ...] = ()
+    """The user's own prices, as they were given."""
+    prices: tuple[Mapping[str, Any], ...] = ()
+    """What each model is billed at (`Quote.to_json`): the run keeps these prices."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +83,14 @@ class RunFolder:
         return self.path / "task.py"
 
     def write(self, file: Path, content: str | Mapping[str, Any]) -> None:
-        """Put a whole file in place, or leave the old one. Raises HarnessError."""
+        """Put a whole file in place, or leave the old one. Raises HarnessError.
+
+        Keys are taken out of all but the champion, which is written as it was judged.
+        """
         if not isinstance(content, str):
             content = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        if file != self.kernel:
+            content = redact(content)
         new = file.with_name(f".{file.name}.new")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -95,10 +109,12 @@ class RunFolder:
         """What this run was asked for. Raises UsageError for a folder that is no run."""
         file = self.path / "run.json"
         try:
-            return Asked(**json.loads(file.read_text(encoding="utf-8")))
+            data = json.loads(file.read_text(encoding="utf-8"))
+            lists = {name: tuple(data.get(name, ())) for name in ("price", "prices")}
+            return Asked(**{**data, **lists})
         except OSError as error:
             raise UsageError(f"{self.path} is no run: {file.name}: {error.strerror}") from error
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
             raise UsageError(f"{file} cannot be read: {error}") from error
 
     def discard_if_unused(self) -> None:

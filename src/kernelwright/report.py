@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kernelwright import text
+from kernelwright.agents.budget import Spent
 from kernelwright.agents.optimize import Outcome
 from kernelwright.agents.roles import Attempt
 from kernelwright.card import Found
@@ -26,6 +27,7 @@ def report(task: Task, model: str, run: str, outcome: Outcome, found: Found | No
         f"{spent.evaluations} evaluations, {text.seconds(spent.wall_s)} of wall time, "
         f"{text.cost(spent)}.",
         "",
+        *_spent(spent),
         "## Attempts",
         "",
         f"{len(outcome.attempts)} candidates judged, {outcome.accepted} accepted. Speedups are the "
@@ -41,6 +43,19 @@ def report(task: Task, model: str, run: str, outcome: Outcome, found: Found | No
             reason = text.first_line(attempt.verdict.errors[0].message)
             lines.append(f"- {attempt.candidate.id[:8]}: {reason}")
     return "\n".join(lines) + "\n"
+
+
+def _spent(spent: Spent) -> list[str]:
+    """What evaluations took of the machine, and what each role and model cost."""
+    took = spent.evaluating
+    held = f", {text.seconds(took.gpu_s)} with a GPU held" if took.gpu_s else ""
+    cpu = "unknown" if took.cpu_s is None else text.seconds(took.cpu_s)
+    rows = list(text.ledger(spent))
+    return [
+        f"Evaluations took {text.seconds(took.wall_s)}, {cpu} of processor time{held}.",
+        "",
+        *([*rows, ""] if rows else []),
+    ]
 
 
 def _result(found: Found | None) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kernelwright.agents.budget import Spent
+from kernelwright.agents.models.prices import Quote
 from kernelwright.agents.roles import Attempt
 from kernelwright.harness.verdict import Speedup, Verdict
 
@@ -109,12 +110,74 @@ def seconds(value: float) -> str:
 
 
 def cost(spent: Spent) -> str:
-    """`$0.12, 3,400 tokens`, `unknown` for what is not known, `no cost` for the built-in model."""
+    """`$0.12 of $5.00, 3,400 tokens`; `no cost` where nothing costs anything.
+
+    A call of unknown cost makes the whole unknown: `at most $0.34 of $5.00`, or `price unknown`.
+    """
     if spent.usd == 0 and spent.tokens == 0:
         return "no cost"
-    usd = "price unknown" if spent.usd is None else f"${spent.usd:.2f}"
+    if spent.usd is not None:
+        usd = dollars(spent.usd)
+    elif spent.usd_at_most is not None:
+        usd = f"at most {dollars(spent.usd_at_most)}"
+    else:
+        usd = "price unknown"
+    if spent.budget_usd is not None:
+        usd += f" of {dollars(spent.budget_usd)}"
     tokens = "tokens unknown" if spent.tokens is None else f"{spent.tokens:,} tokens"
+    if spent.budget_tokens is not None:
+        tokens += f" of {spent.budget_tokens:,}"
     return f"{usd}, {tokens}"
+
+
+def dollars(usd: float) -> str:
+    """`$0.12`, with as many digits as show two that count: `$0.0034`."""
+    if usd == 0 or usd >= 0.1:
+        return f"${usd:,.2f}"
+    return f"${usd:.4f}" if usd >= 0.001 else f"${usd:.2g}"
+
+
+def terms(
+    quotes: Sequence[Quote], budget_usd: float | None, budget_tokens: int | None
+) -> Iterator[str]:
+    """What is said before a run whose models may cost something: the prices and the budget."""
+    billed = [quote for quote in quotes if not (quote.price and quote.price.free)]
+    if not billed:
+        return
+    limits = [] if budget_usd is None else [f"at most {dollars(budget_usd)}"]
+    limits += [] if budget_tokens is None else [f"at most {budget_tokens:,} tokens"]
+    prices = "; ".join(f"{quote.spec}: {_price(quote)}" for quote in billed)
+    yield f"budget: {' and '.join(limits) or 'no limit on dollars'}; {prices}"
+
+
+def _price(quote: Quote) -> str:
+    if quote.price is None:
+        return f"price unknown ({quote.reason})"
+    tier = quote.price.tiers[0]
+    parts = [("in", tier.input), ("cached", tier.cached), ("out", tier.output)]
+    rates = ", ".join(f"${rate:g} {name}" for name, rate in parts if rate is not None)
+    more = f", more above {quote.price.tiers[1].above:,} in" if quote.price.tiers[1:] else ""
+    source = f"{quote.price.source}, {quote.price.taken}"
+    return f"{rates} per million tokens{more} ({source})"
+
+
+def ledger(spent: Spent) -> Iterator[str]:
+    """Markdown rows of what each role and each model cost."""
+    groups = [*spent.by_role.items(), *spent.by_model.items()]
+    if not groups:
+        return
+    yield "| | calls | input | cached | output | reasoning | dollars | waited |"
+    yield "|---|--:|--:|--:|--:|--:|--:|--:|"
+    for name, line in groups:
+        if line.usd is not None:
+            usd = dollars(line.usd)
+        else:
+            bound = line.usd_at_most
+            usd = "unknown" if bound is None else f"at most {dollars(bound)}"
+        counts = (line.calls, line.input, line.cached, line.output, line.reasoning)
+        cells = ["unknown" if count is None else f"{count:,}" for count in counts]
+        label = name.replace("|", "\\|")
+        yield f"| {label} | {' | '.join(cells)} | {usd} | {seconds(line.wall_s)} |"
 
 
 def first_line(message: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kernelwright import text
 from kernelwright.agents.models.spec import FORMS
-from kernelwright.agents.settings import BUILTIN_MINUTES, Settings
+from kernelwright.agents.settings import BUDGET_USD, BUILTIN_MINUTES, Settings
 from kernelwright.card import spent_json
 from kernelwright.commands.arguments import (
     Subparsers,
@@ -37,6 +37,8 @@ DEFAULT_OUT = "kernels_out"
 DONE, NOTHING_BETTER, MACHINE_FAILED, INTERRUPTED = 0, 1, 3, 130
 _FAILURES = ("model_failed", "harness_error")
 """Reasons to stop that are no result of the search."""
+_BUDGETS = {"budget_usd": "--budget-usd", "budget_tokens": "--budget-tokens"}
+"""What lets a run go on that its budget ended."""
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -62,6 +64,26 @@ def add_parser(commands: Subparsers) -> None:
         metavar="M",
         help="stop after M minutes of wall time "
         f"(default: {BUILTIN_MINUTES} for builtin, else no limit)",
+    )
+    dollars = parser.add_mutually_exclusive_group()
+    dollars.add_argument(
+        "--budget-usd",
+        type=positive,
+        metavar="X",
+        help=f"never spend more than X dollars (default: {BUDGET_USD:g} where a provider sends a bill)",
+    )
+    dollars.add_argument("--no-dollar-cap", action="store_true", help="spend without a limit")
+    parser.add_argument(
+        "--budget-tokens",
+        type=at_least_one,
+        metavar="N",
+        help="never use more than N tokens, input and output together (default: no limit)",
+    )
+    parser.add_argument(
+        "--price",
+        action="append",
+        metavar="[MODEL=]IN,OUT[,CACHED]",
+        help="dollars per million tokens, for a model whose price is not known or not yours",
     )
     parser.add_argument("--seed", type=seed, metavar="N", help="seed of the search (default: 0)")
     parser.add_argument(
@@ -94,6 +116,8 @@ class Interrupt:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Search and publish; the status says how it ended."""
     job = prepare(args)
+    for line in text.terms(job.quotes, job.settings.budget_usd, job.settings.budget_tokens):
+        console.note(line)
     try:
         with _interruptible() as interrupt:
             outcome, published = _search(job, console, interrupt)
@@ -151,6 +175,7 @@ def _search(job: Job, console: Console, interrupt: Interrupt) -> tuple[Outcome, 
             observer=shown,
             resume=job.resume,
             stop=interrupt.asked,
+            quotes=job.quotes,
         )
         shown.publishing()
         return outcome, publish(job.task, job.asked, job.folder, outcome, evaluator)
@@ -169,6 +194,9 @@ def _conclude(job: Job, outcome: Outcome, published: Published | None, console: 
     if outcome.stop.reason == "interrupted":
         complain(f"interrupted{_go_on(job)}")
         return INTERRUPTED
+    if outcome.stop.reason in _BUDGETS:
+        option = _BUDGETS[outcome.stop.reason]
+        console.note(f"{outcome.stop.message}{_go_on(job)} {option} MORE")
     if outcome.stop.reason in _FAILURES:
         complain(f"{outcome.stop.message}{_go_on(job)}")
         return DONE if published else MACHINE_FAILED
