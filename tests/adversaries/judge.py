@@ -21,6 +21,8 @@ from typing import Any
 from kernelwright.harness import builds, memory, worker
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.evaluate import Evaluator
+from kernelwright.harness.verdict import Finding, Verdict
+from kernelwright.tasks.errors import TaskError
 from kernelwright.tasks.load import load_task
 
 CALL_SECONDS, LOAD_SECONDS, BUILD_SECONDS, STOP_SECONDS = 2.0, 4.0, 6.0, 1.5
@@ -48,10 +50,13 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         task = request["task"]
-        if task not in evaluators:
-            evaluators[task] = Evaluator(load_task(Path(task)), threads=1).__enter__()
-            evaluators[task].calls = 1 if Path(task).stem == "large" else CALLS
-        answer = judge(evaluators[task], request)
+        try:
+            if task not in evaluators:
+                evaluators[task] = Evaluator(load_task(Path(task)), threads=1).__enter__()
+                evaluators[task].calls = 1 if Path(task).stem == "large" else CALLS
+            answer = judge(evaluators[task], request)
+        except TaskError as error:
+            answer = refused(error)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
         verdicts = [answer.get(name, {}).get("verdict") for name in ("verdict", "again")]
@@ -59,6 +64,12 @@ def main() -> None:
             os._exit(1)  # it may be poisoned; the next candidate deserves a fresh one
     for evaluator in evaluators.values():
         evaluator.__exit__(None, None, None)
+
+
+def refused(error: TaskError) -> dict[str, Any]:
+    """The answer for any candidate of a task that cannot be judged."""
+    verdict = Verdict("task_error", "parse", (Finding("task", str(error)),))
+    return {"verdict": verdict.to_json(), "left": {}, "seconds": 0.0, "grew_mib": 0}
 
 
 def judge(evaluator: Evaluator, request: dict[str, Any]) -> dict[str, Any]:
