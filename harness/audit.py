@@ -6,8 +6,9 @@ Mutants of the task go through the oracle and the comparison that judge candidat
   module     a submodule, parameter or constant of the model replaced by a neutral one
   input      an input, or its last slice along a dimension, ignored
   precision  inputs or parameters read in bf16 where the class is fp32
-A mutant that any case rejects is killed. One that passes all cases is `equivalent` where its float64
-outputs are the reference's to 13 digits in every case, else a survivor: the task is weak.
+A mutant that a case of finite inputs rejects is killed. One that passes them all is a survivor, and the
+task weak, unless its float64 outputs are the reference's to 13 digits: then it is killed by special
+values, or `equivalent`.
 They run in this process: all are made from the user's own reference. Not for candidates.
 """
 
@@ -19,7 +20,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -28,9 +29,10 @@ from types import FrameType
 import torch
 from torch import nn
 
-from kernelwright.harness.answers import Answer, agree, answers, passes, same
+from kernelwright.harness.answers import Answer, agree, answers, passes, same, telling
 from kernelwright.harness.comparison import compare
-from kernelwright.harness.oracle import Case, Oracle, exact
+from kernelwright.harness.oracle import Case, Oracle
+from kernelwright.harness.subject import exact
 from kernelwright.harness.worker import Value
 from kernelwright.tasks.audits import AuditRecord, MutantFound
 from kernelwright.tasks.errors import TaskError
@@ -116,36 +118,57 @@ class _Bench:
 
     def fate_of_answer(self, answer: Answer) -> str:
         """`killed`, `equivalent` or `survived`."""
-        if not passes(answer, self.cases):
+        cases = telling(self.cases)
+        if not passes(answer, cases):
             return "killed"
-        return "equivalent" if not answer.nothing and same(answer, self.cases) else "survived"
+        return "equivalent" if not answer.nothing and same(answer, cases) else "survived"
 
     def fate(self, mutant: Mutant) -> str:
         """`killed`, `equivalent` or `survived`."""
         try:
             with _quiet(), _limited(_MUTANT_SECONDS), self._reference(mutant) as reference:
-                model = self._model(mutant, reference)
-                for case in self.cases:
-                    outputs = reference.run(model, _inputs(mutant, case), case.gradients)
-                    if compare(case, outputs) is not None:
-                        return "killed"
-                wide = self._model(mutant, reference).double()
-                ours = self._model(None, self.reference).double()
-                for case in self.cases:
-                    theirs = exact(reference, wide, _inputs(mutant, case), case.gradients)
-                    wanted = exact(self.reference, ours, case.inputs, case.gradients)
-                    if not all(map(agree, theirs, wanted)):
-                        return "survived"
+                cases = telling(self.cases)
+                if self._rejected(mutant, reference, cases):
+                    return "killed"
+                if self._differs(mutant, reference, cases):
+                    return "survived"
+                if self._rejected(mutant, reference, self.cases):
+                    return "killed"
         except (TaskError, _TooLong):
             return "killed"
         return "survived" if all(self.constant) else "equivalent"
+
+    def _rejected(self, mutant: Mutant, reference: Reference, cases: Sequence[Case]) -> bool:
+        """Whether the judge rejects what the mutant computes in any of the cases."""
+        model = self._model(mutant, reference)
+        for case in cases:
+            outputs = reference.run(model, _inputs(mutant, case), case.gradients)
+            if compare(case, outputs) is not None:
+                return True
+        return False
+
+    def _differs(self, mutant: Mutant, reference: Reference, cases: Sequence[Case]) -> bool:
+        """Whether the mutant computes anything else than the reference does, in float64."""
+        wide = self._model(mutant, reference).double()
+        ours = self._model(None, self.reference).double()
+        for case in cases:
+            try:
+                theirs = exact(reference, wide, _inputs(mutant, case), case.gradients)
+            except TaskError:
+                return True
+            wanted = exact(self.reference, ours, case.inputs, case.gradients)
+            if not all(map(agree, theirs, wanted)):
+                return True
+        return False
 
     def mutants(self) -> Iterator[Mutant]:
         """All changed references, in the order in which they are tried."""
         model = self._model(None, self.reference)
         if self.oracle.own.precision in ("fp32", "fp64"):
-            yield Mutant("inputs rounded to bf16", "precision", inputs=_coarse)
-            yield Mutant("parameters rounded to bf16", "precision", model=_coarsen)
+            if _floating(self.oracle.own.inputs):
+                yield Mutant("inputs rounded to bf16", "precision", inputs=_coarse)
+            if _floating(self.oracle.state.values()):
+                yield Mutant("parameters rounded to bf16", "precision", model=_coarsen)
         yield from _input_mutants(self.oracle.own)
         yield from _module_mutants(model)
         for m in source_mutants(self.task):
@@ -218,6 +241,10 @@ def _fill(model: nn.Module, name: str, value: float) -> None:
 
 
 # -- what is read in less precision ------------------------------------------------------------------
+
+
+def _floating(values: Iterable[object]) -> bool:
+    return any(isinstance(v, torch.Tensor) and v.is_floating_point() for v in values)
 
 
 def _coarse(given: Sequence[Value]) -> tuple[Value, ...]:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import torch
 
 _EAGER, _EAGER_16_BIT, _ROUNDING = 4.0, 1.5, 4.0
+_FP64_NOISE = 2.0**-29
+"""The noise is that of fp32; a unit in the last place of fp64 is so much smaller."""
 _ROW = 32
 """A row must have as many elements, or its root mean square says too little."""
 
@@ -110,7 +112,8 @@ def expect(
     drift = torch.zeros_like(ours)
     for other in noisy:
         drift = torch.maximum(drift, _difference(other.double(), ours))
-    tolerance += _ROUNDING * _row(drift, _largest)
+    share = _ROUNDING * (_FP64_NOISE if precision == "fp64" else 1.0)
+    tolerance += share * _row(drift, _largest)
     working = torch.float64 if eager.dtype == torch.float64 else torch.float32
     return Expected(ours.to(working), tolerance.to(working), None, everywhere, free)
 

@@ -22,6 +22,9 @@ class Model(nn.Module):
         self.tokens = nn.Embedding(vocabulary, width)
         self.positions = nn.Embedding(positions, width)
         self.norm = nn.LayerNorm(width)
+        # Small, as language models initialise their tables: the norm's epsilon matters then.
+        for table in (self.tokens, self.positions):
+            nn.init.normal_(table.weight, std=0.02)
 
     def forward(self, ids):
         places = torch.arange(ids.shape[1], device=ids.device)

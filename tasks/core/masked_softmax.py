@@ -26,4 +26,6 @@ class Model(nn.Module):
 
 def get_inputs():
     scores = 8 * torch.randn(BATCH, HEADS, TOKENS, TOKENS)
-    return [scores, torch.randint(TOKENS // 4, TOKENS, (BATCH,))]
+    lengths = torch.randint(TOKENS // 4, TOKENS, (BATCH,))
+    lengths[torch.randint(BATCH, ())] = TOKENS  # a batch is as wide as its longest sequence
+    return [scores, lengths]
