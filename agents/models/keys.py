@@ -30,7 +30,7 @@ VARIABLES: dict[Provider, str] = {
     "server": "KERNELWRIGHT_API_KEY",
 }
 """`server` is any server by its address: OPENAI_API_KEY is never sent to one of the user's own."""
-MASK = "***"
+MASK = "[redacted]"
 SHORTEST = 8
 """Characters. Anything shorter is no secret, and taking it out of texts would garble them."""
 
