@@ -57,6 +57,9 @@ class Evaluating:
         return Evaluating(self.wall_s + other.wall_s, cpu_s, self.gpu_s + other.gpu_s)
 
 
+INTERRUPTED = Stop("interrupted", "interrupted; everything so far is kept, --resume continues")
+
+
 @dataclass(frozen=True)
 class Spent:
     """What the run has cost, all its sessions together. None: unknown."""
@@ -88,7 +91,7 @@ class Remaining:
 def stop_rule(state: RunState, settings: Settings, wall_s: float, interrupted: bool) -> Stop | None:
     """The first rule that says stop, or None. `wall_s` counts all sessions, in seconds."""
     if interrupted:
-        return Stop("interrupted", "interrupted; everything so far is kept, --resume continues")
+        return INTERRUPTED
     if state.task_error:
         return Stop("task_error", state.task_error)
     if state.harness_errors >= HARNESS_ERRORS:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kernelwright.agents.budget import Remaining, Spent, Stop
+from kernelwright.agents.budget import INTERRUPTED, Remaining, Spent, Stop
 from kernelwright.agents.events import EventLog, read
 from kernelwright.agents.graph import Search, run
 from kernelwright.agents.journal import Journal
 from kernelwright.agents.ledger.metered import metered
-from kernelwright.agents.models.base import ModelError, OverBudget
+from kernelwright.agents.models.base import Cancelled, ModelError, OverBudget
 from kernelwright.agents.models.prices import Quote
 from kernelwright.agents.ports import Evaluator, Observer, Quiet
 from kernelwright.agents.roles import Attempt, Coder, Judge
@@ -138,6 +138,8 @@ def _search(search: Search, checkpoints: Path) -> Stop:
     """Run the loop until it stops, and say why it did."""
     try:
         run(search, checkpoints)
+    except Cancelled:
+        return INTERRUPTED
     except OverBudget as error:
         return Stop("budget_usd" if error.budget == "usd" else "budget_tokens", str(error))
     except ModelError as error:

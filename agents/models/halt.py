@@ -7,28 +7,35 @@ that is coming in is paid for and may arrive. `now`: that is cut off as well.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kernelwright.agents.models.base import Cancelled
 
+_POLL_S = 0.05
+
 
 class Halt:
-    """Shared by all models of a run."""
+    """Shared by all models of a run.
+
+    `soon` may be called by a signal handler: it takes no lock, which the interrupted thread could
+    be holding.
+    """
 
     def __init__(self) -> None:
-        self._soon = threading.Event()
+        self._soon = False
         self._now = False
         self._lock = threading.Lock()
         self._cuts: list[Callable[[], None]] = []
 
     def soon(self) -> None:
         """End all waiting; no new call is made."""
-        self._soon.set()
+        self._soon = True
 
     def now(self) -> None:
         """End all waiting and cut every call that is under way."""
-        self._soon.set()
+        self._soon = True
         with self._lock:
             self._now = True
             cuts = list(self._cuts)
@@ -38,7 +45,7 @@ class Halt:
     @property
     def asked(self) -> bool:
         """Whether anybody asked to stop."""
-        return self._soon.is_set()
+        return self._soon
 
     @property
     def at_once(self) -> bool:
@@ -52,8 +59,13 @@ class Halt:
 
     def wait(self, seconds: float) -> None:
         """Sleep. Raises Cancelled as soon as somebody asks to stop."""
-        if self._soon.wait(seconds):
-            raise Cancelled("interrupted")
+        until = time.monotonic() + seconds
+        while True:
+            self.check()
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(left, _POLL_S))
 
     @contextmanager
     def cutting(self, cut: Callable[[], None]) -> Iterator[None]:

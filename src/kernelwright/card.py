@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +25,9 @@ class Found:
     task_spec: str
     """What finds the task again on this machine."""
     model: str
+    """Who played, in words."""
+    options: Sequence[str]
+    """The options of `optimize` that ask for the same players."""
     run: str
     attempt: Attempt
     verdict: Verdict
@@ -92,7 +95,7 @@ def card(found: Found, kernel_text: str, lacking: str | None) -> dict[str, Any]:
         },
         "reproduce": [
             "kernelwright verify task.py champion/kernel.py",
-            shlex.join(["kernelwright", "optimize", found.task_spec, "--model", found.model]),
+            shlex.join(["kernelwright", "optimize", found.task_spec, *found.options]),
         ],
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -17,12 +17,12 @@ from typing import NoReturn
 
 from kernelwright import __version__
 from kernelwright.agents.models.keys import guard_traces
-from kernelwright.commands import doctor, optimize, tasks, verify
+from kernelwright.commands import doctor, models, optimize, tasks, verify
 from kernelwright.console import Console, complain
 from kernelwright.harness.errors import HarnessError
 from kernelwright.tasks.errors import UsageError
 
-COMMANDS = (optimize, verify, tasks, doctor)
+COMMANDS = (optimize, verify, tasks, models, doctor)
 DONE, NOT_BETTER, BAD_USAGE, HARNESS_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
@@ -57,7 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = build_parser().parse_args(argv)
         if args.command is None:
-            raise UsageError("no command given: optimize, verify, tasks or doctor (see --help)")
+            raise UsageError(
+                "no command given: optimize, verify, tasks, models or doctor (see --help)"
+            )
         with Console(as_json=args.json) as console:
             status: int = args.run(args, console)
         return status

@@ -54,7 +54,8 @@ def prepare(args: argparse.Namespace) -> Job:
         asked = _asked(args, task, folder.asked())
     settings = _settings(asked)
     _need_compiler()
-    roles = players(no_secret(asked.model, "the model"))
+    coder, judge = (no_secret(spec, "the model") for spec in asked.specs)
+    roles = players(coder, judge, seed=asked.seed)
     quotes = _quotes(args, asked, folder)
     settings = replace(settings, budget_usd=_dollars(asked, quotes))
     asked = replace(asked, prices=tuple(quote.to_json() for quote in quotes))
@@ -99,6 +100,8 @@ def _asked(args: argparse.Namespace, task: Task, before: Asked | None) -> Asked:
         task_name=task.name,
         task_hash=task.hash,
         model=args.model or (before.model if before else BUILTIN),
+        coder=_role(args.coder, args.model, before.coder if before else None),
+        judge=_role(args.judge, args.model, before.judge if before else None),
         seed=before.seed if before else args.seed or 0,
         budget_evals=evals,
         budget_minutes=minutes,
@@ -109,9 +112,14 @@ def _asked(args: argparse.Namespace, task: Task, before: Asked | None) -> Asked:
     )
 
 
+def _role(asked: str | None, everybody: str | None, before: str | None) -> str | None:
+    """Who plays a role: a new `--model` is for all whom no option of their own names."""
+    return asked or (None if everybody else before)
+
+
 def _settings(asked: Asked) -> Settings:
     minutes = asked.budget_minutes
-    if minutes is None and asked.model == BUILTIN:
+    if minutes is None and set(asked.specs) == {BUILTIN}:
         minutes = BUILTIN_MINUTES
     settings = Settings(budget_minutes=minutes, seed=asked.seed, budget_tokens=asked.budget_tokens)
     if asked.budget_evals is not None:
@@ -137,7 +145,7 @@ def _quotes(args: argparse.Namespace, asked: Asked, folder: RunFolder | None) ->
 
 def billed(asked: Asked) -> tuple[str, ...]:
     """The specs of the models that a run will call."""
-    return asked_models(asked.model)
+    return tuple(dict.fromkeys(one for spec in asked.specs for one in asked_models(spec)))
 
 
 def _kept_quotes(folder: RunFolder) -> dict[str, Quote]:

@@ -49,6 +49,26 @@ class Asked:
     """The user's own prices, as they were given."""
     prices: tuple[Mapping[str, Any], ...] = ()
     """What each model is billed at (`Quote.to_json`): the run keeps these prices."""
+    coder: str | None = None
+    judge: str | None = None
+    """The models of single roles; None: `model` plays it."""
+
+    @property
+    def specs(self) -> tuple[str, str]:
+        """Who plays Coder and Judge."""
+        return self.coder or self.model, self.judge or self.model
+
+    @property
+    def players(self) -> str:
+        """Who plays, in words."""
+        coder, judge = self.specs
+        return coder if coder == judge else f"coder {coder}, judge {judge}"
+
+    @property
+    def player_options(self) -> list[str]:
+        """The options that ask for the same players."""
+        coder, judge = self.specs
+        return ["--model", coder] if coder == judge else ["--coder", coder, "--judge", judge]
 
 
 @dataclass(frozen=True)

@@ -42,13 +42,14 @@ def publish(
     if outcome.champion is None:
         for stale in (folder.kernel, folder.card):
             stale.unlink(missing_ok=True)
-        folder.write(folder.report, report(task, asked.model, folder.name, outcome, None))
+        folder.write(folder.report, report(task, asked.players, folder.name, outcome, None))
         return None
     champion = outcome.champion
     found = Found(
         task=task,
         task_spec=asked.task,
-        model=asked.model,
+        model=asked.players,
+        options=asked.player_options,
         run=folder.name,
         attempt=champion.attempt,
         verdict=champion.verdict,
@@ -63,7 +64,7 @@ def publish(
     _check(Candidate(made.text, champion.attempt.candidate.language), evaluator)
     folder.write(folder.kernel, made.text)
     folder.write(folder.card, card(found, made.text, made.lacking))
-    folder.write(folder.report, report(task, asked.model, folder.name, outcome, found))
+    folder.write(folder.report, report(task, asked.players, folder.name, outcome, found))
     return Published(folder, champion)
 
 

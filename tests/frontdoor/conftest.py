@@ -49,7 +49,9 @@ def cast(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeCoder], None]:
     """Puts a Coder in the place of every model."""
 
     def put(coder: FakeCoder) -> None:
-        monkeypatch.setattr("kernelwright.job.players", lambda model: Players(coder, FakeJudge()))
+        monkeypatch.setattr(
+            "kernelwright.job.players", lambda *specs, **_: Players(coder, FakeJudge())
+        )
 
     return put
 

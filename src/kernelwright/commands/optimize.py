@@ -29,6 +29,7 @@ from kernelwright.job import LATEST, Job, prepare
 from kernelwright.progress import Title
 
 if TYPE_CHECKING:
+    from kernelwright.agents.models.halt import Halt
     from kernelwright.agents.optimize import Outcome
     from kernelwright.publish import Published
 
@@ -50,7 +51,13 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "--model",
         metavar="MODEL",
-        help=f"who writes the kernels: {FORMS} (default: builtin, which needs no key)",
+        help=f"who plays coder and judge: {FORMS} (default: builtin, which needs no key)",
+    )
+    parser.add_argument(
+        "--coder", metavar="MODEL", help="who writes the kernels, in place of --model"
+    )
+    parser.add_argument(
+        "--judge", metavar="MODEL", help="who advises the coder, in place of --model"
     )
     parser.add_argument(
         "--budget-evals",
@@ -119,9 +126,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
     for line in text.terms(job.quotes, job.settings.budget_usd, job.settings.budget_tokens):
         console.note(line)
     try:
-        with _interruptible() as interrupt:
+        with _interruptible(job.players.halt) as interrupt:
             outcome, published = _search(job, console, interrupt)
     except KeyboardInterrupt:
+        job.players.halt.now()
         job.folder.discard_if_unused()
         complain(f"interrupted{_go_on(job)}")
         return INTERRUPTED
@@ -133,14 +141,18 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[Interrupt]:
-    """The first Ctrl-C (or SIGTERM) asks the search to stop, the second stops at once."""
+def _interruptible(halt: Halt) -> Iterator[Interrupt]:
+    """The first Ctrl-C (or SIGTERM) asks the search to stop, the second stops at once.
+
+    Nobody waits for a model then; an answer that is coming in, and is paid for, may arrive.
+    """
     interrupt = Interrupt()
 
     def handle(number: int, frame: FrameType | None) -> None:
         if interrupt.asked.is_set() or not interrupt.searching:
             raise KeyboardInterrupt
         interrupt.asked.set()
+        halt.soon()
         interrupt.tell()
 
     signals = (signal.SIGINT, signal.SIGTERM)
@@ -159,7 +171,7 @@ def _search(job: Job, console: Console, interrupt: Interrupt) -> tuple[Outcome, 
     from kernelwright.harness.evaluate import Evaluator
     from kernelwright.publish import publish
 
-    title = Title(job.task.name, job.asked.model, job.folder.name)
+    title = Title(job.task.name, job.asked.players, job.folder.name)
     with display(title, console.stderr) as shown, Evaluator(job.task) as evaluator:
         if job.resume:
             shown.take_up(load(job.folder.path))
