@@ -7,35 +7,37 @@ call returns and reads the outputs out of its memory itself.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import mmap
 import os
 import resource
 import socket
-import struct
 import sys
 import traceback
 import types
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from kernelwright.harness import inline_cpp, wire
+from kernelwright.harness import guarded, inline_cpp, wire
 from kernelwright.harness.arena import view
 from kernelwright.harness.sandbox import Cage, enter, lockdown
 from kernelwright.harness.sandbox.system import die_with_parent
 from kernelwright.harness.wire import Region
 
-DONE = b"d"
-CALL = "kernelwright_call"
+data_ptr = torch.Tensor.data_ptr  # as it is before a candidate is there
 
 
-def main(config: dict[str, Any], connection: int, arena: int) -> None:
-    """Serve one parent over `connection`; `arena` is its memory file."""
+def main(config: dict[str, Any], connection: int, arena: int, board: int) -> None:
+    """Serve one parent over `connection`; `arena` and `board` are its memory files."""
     sock = socket.socket(fileno=os.dup(connection))
-    memory = mmap.mmap(os.dup(arena), config["arena_size"])
+    rights = mmap.PROT_READ | (mmap.PROT_WRITE if config["writable"] else 0)
+    memory = mmap.mmap(os.dup(arena), config["arena_size"], prot=rights)
+    slots = memoryview(mmap.mmap(os.dup(board), 0)).cast("Q")
     scratch = config["cage"]["scratch"]
     redirect(config["log"])
     os.chdir(scratch)
@@ -43,11 +45,12 @@ def main(config: dict[str, Any], connection: int, arena: int) -> None:
     os.sched_setaffinity(0, config["cpus"])
     inline_cpp.BUILDER = remote_builder(sock)
     torch.set_num_threads(config["threads"])
+    torch.empty(1 << 20).fill_(0)  # OpenMP starts its threads, each on a core of its own
     if config["caged"]:
         parent = os.getppid()
-        enter(Cage(**config["cage"]))
+        enter(Cage(**config["cage"]), isolated=config["isolated"])
         die_with_parent(parent)  # again: changing the user took it back
-    serve(sock, memory, scratch)
+    serve(sock, memory, slots, scratch)
 
 
 def redirect(log: str) -> None:
@@ -71,17 +74,19 @@ def remote_builder(sock: socket.socket) -> Callable[[str, Sequence[str]], str]:
     return build
 
 
-def serve(sock: socket.socket, memory: mmap.mmap, scratch: str) -> None:
+def serve(sock: socket.socket, memory: mmap.mmap, slots: memoryview[int], scratch: str) -> None:
     """Answer commands until told to stop."""
-    flat = torch.frombuffer(memory, dtype=torch.uint8)
-    worker = Worker(sock, flat, scratch)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the inputs cannot be written is the intention
+        flat = torch.frombuffer(memory, dtype=torch.uint8)
+    worker = Worker(sock, flat, slots, scratch)
     wire.send(sock, {"arena": flat.data_ptr()})
     commands: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "load": worker.load,
+        "state": worker.state,
         "call": worker.call,
         "batch": worker.batch,
         "regions": worker.regions,
-        "profile": worker.profile,
         "lockdown": worker.lockdown,
     }
     while True:
@@ -116,16 +121,25 @@ def describe(error: BaseException) -> dict[str, Any]:
 class Worker:
     """One loaded model and the outputs of its latest calls."""
 
-    def __init__(self, sock: socket.socket, flat: torch.Tensor, scratch: str) -> None:
+    def __init__(
+        self, sock: socket.socket, flat: torch.Tensor, slots: memoryview[int], scratch: str
+    ) -> None:
         self._sock = sock
         self._flat = flat
+        self._slots = slots
         self._scratch = scratch
+        self._heap = False
+        """Whether inputs are copied to the heap, where a sanitizer watches around them."""
         self._model: Callable[..., Any] = torch.nn.Identity()
+        self._module: torch.nn.Module | None = None
+        self._trained: list[torch.nn.Parameter] = []
+        self._buffers: list[str] = []
         self._kept: list[Any] = []
         self._poison: list[tuple[tuple[int, ...], torch.dtype]] = []
 
     def load(self, message: dict[str, Any]) -> dict[str, Any]:
         """Execute the source and build the model with the parameters that lie in the arena."""
+        self._heap = bool(message.get("heap"))
         path = Path(self._scratch, "candidate.py")
         path.write_text(message["source"])
         module = types.ModuleType("candidate")
@@ -136,17 +150,31 @@ class Worker:
         torch.manual_seed(message["init_seed"])
         model = getattr(module, message["entry"])(*args, **kwargs)
         if isinstance(model, torch.nn.Module):
-            self._load_state(model, message["state"])
+            self._module = model
+            names = self._load_state(model, message["state"])
             model.train(message["train"])
+            self._trained = trained(model, [names[name] for name in message["trained"]])
+            self._buffers = [names[name] for name in message["buffers"]]
         self._model = torch.compile(model) if message["compile"] else model
         return {"ok": True}
 
-    def _load_state(self, model: torch.nn.Module, state: list[list[Any]]) -> None:
-        """Parameters by name; where no name matches, by order, shape and dtype."""
+    def state(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Change the values of parameters and buffers in place."""
+        if self._module is not None:
+            self._load_state(self._module, message["state"])
+        return {"ok": True}
+
+    def _load_state(self, model: torch.nn.Module, state: list[list[Any]]) -> dict[str, str]:
+        """Parameters by name; where no name matches, by order, shape and dtype.
+
+        Returns the model's own name for each given one.
+        """
         given = {name: self._tensor(region).clone() for name, region in state}
         own = model.state_dict()
+        names = {name: name for name in given}
         if not given.keys() & own.keys() and len(given) == len(own):
-            given = dict(zip(own, given.values(), strict=True))
+            names = dict(zip(given, own, strict=True))
+            given = {names[name]: value for name, value in given.items()}
         missing = sorted(own.keys() - given.keys())
         unknown = sorted(given.keys() - own.keys())
         if missing or unknown:
@@ -155,72 +183,85 @@ class Worker:
                 f"the reference lacks {missing or 'none'}, the candidate lacks {unknown or 'none'}"
             )
         model.load_state_dict(given)
+        return names
 
-    def _tensor(self, region: dict[str, Any]) -> torch.Tensor:
-        return view(self._flat, Region.from_json(region))
+    def _tensor(self, region: dict[str, Any], guard: guarded.Side | None = None) -> torch.Tensor:
+        """As it lies in the arena; or with no memory on one side of it; or on the heap."""
+        place = Region.from_json(region)
+        if self._heap:
+            return guarded.on_heap(self._flat, place)
+        return guarded.shared(self._flat, place, guard) if guard else view(self._flat, place)
 
-    def _arguments(self, inputs: list[Any]) -> list[Any]:
-        return [self._tensor(v) if isinstance(v, dict) else v for v in inputs]
+    def _arguments(self, inputs: list[Any], guard: guarded.Side | None = None) -> list[Any]:
+        return [self._tensor(v, guard) if isinstance(v, dict) else v for v in inputs]
 
     def call(self, message: dict[str, Any]) -> dict[str, Any]:
         """One call; answers where the outputs lie, and keeps them alive."""
-        self._kept.clear()
-        arguments = self._arguments(message["inputs"])
+        if not message.get("hold"):
+            self._kept.clear()
+        guard = message.get("guard")
+        arguments = self._arguments(message["inputs"], guard)
         gradients = message.get("gradients")
-        if gradients is None:
-            with torch.no_grad():
-                out = flatten(self._model(*arguments))
-        else:
-            out = backward(self._model, arguments, [self._tensor(g) for g in gradients])
+        fenced = guarded.state(self._model, guard) if guard else contextlib.nullcontext()
+        with fenced:
+            if gradients is None:
+                with torch.no_grad():
+                    out = flatten(self._model(*arguments))
+            else:
+                given = [self._tensor(g, guard) for g in gradients]
+                out = backward(self._model, arguments, given, self._trained)
         self._kept.append(out)
         self._poison = [(tuple(t.shape), t.dtype) for t in out]
-        return {"outputs": [describe_tensor(t) for t in out]}
+        buffers: list[torch.Tensor] = []
+        if self._module is not None and self._buffers:
+            after = self._module.state_dict()
+            buffers = [after[name] for name in self._buffers]
+        return {
+            "outputs": [describe_tensor(t) for t in out],
+            "buffers": [describe_tensor(t) for t in buffers],
+        }
 
     def batch(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Several calls between the parent's go and our done, which says where the outputs lie.
+        """Several calls between the parent's go and our done.
 
-        Nothing but the calls happens in between; shapes and types are asked for afterwards.
+        As each returns, the places of its outputs go to the board, and how many stand there to slot 0.
+        Nothing else happens in between; shapes and types are asked for afterwards.
         """
         calls = [self._arguments(inputs) for inputs in message["calls"]]
         self._kept.clear()
         poison(self._poison, len(calls))
         gc.collect()
         gc.disable()
-        model, kept, sock = self._model, self._kept, self._sock
+        model, kept, sock, slots = self._model, self._kept, self._sock, self._slots
         if message["gradients"] is not None:
             given = [self._tensor(g) for g in message["gradients"]]
-            inner = model
-            model = lambda *a: backward(inner, list(a), given)  # noqa: E731
+            inner, leaves = model, self._trained
+            model = lambda *a: backward(inner, list(a), given, leaves)  # noqa: E731
             grad_mode: Any = torch.enable_grad()
         else:
             grad_mode = torch.no_grad()
         wire.send(sock, {"ready": True})
-        with grad_mode:
-            sock.recv(1)
-            for arguments in calls:
-                kept.append(model(*arguments))
-            addresses = [t.data_ptr() for out in kept for t in flatten(out)]
-            sock.sendall(DONE + struct.pack(f"<I{len(addresses)}Q", len(addresses), *addresses))
+        try:
+            with grad_mode:
+                sock.recv(1)
+                index = 0
+                for arguments in calls:
+                    out = model(*arguments)
+                    kept.append(out)
+                    for tensor in flatten(out):
+                        index += 1
+                        slots[index] = data_ptr(tensor)
+                    slots[0] = index
+                sock.sendall(wire.DONE)
+        except BaseException:
+            sock.sendall(wire.FAILED)
+            raise
         gc.enable()
         return {"ok": True}
 
     def regions(self, message: dict[str, Any]) -> dict[str, Any]:
         """Describe the outputs of the latest batch."""
         return {"outputs": [[describe_tensor(t) for t in flatten(out)] for out in self._kept]}
-
-    def profile(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Own time by ATen operator over some calls, and the time of the calls, in microseconds."""
-        arguments = self._arguments(message["inputs"])
-        profiler = torch.autograd.profiler
-        with torch.no_grad(), profiler.profile() as profile:
-            for _ in range(message["repeat"]):
-                with profiler.record_function(CALL):
-                    self._model(*arguments)
-        events = profile.key_averages()
-        return {
-            "operators": {e.key: e.self_cpu_time_total for e in events if e.key != CALL},
-            "total": sum(e.cpu_time_total for e in events if e.key == CALL),
-        }
 
     def lockdown(self, message: dict[str, Any]) -> dict[str, Any]:
         """No new processes from now on."""
@@ -233,12 +274,14 @@ def poison(outputs: list[tuple[tuple[int, ...], torch.dtype]], copies: int) -> N
     held = [torch.empty(shape, dtype=dtype) for _ in range(copies) for shape, dtype in outputs]
     for tensor in held:
         if tensor.numel():
-            tensor.view(-1).view(torch.uint8).fill_(0xA5)
+            tensor.view(-1).view(torch.uint8).fill_(0xFF)  # NaN in every floating type
 
 
 def flatten(out: Any) -> list[torch.Tensor]:
     """Tensors of a tensor, or of a tuple, list or dict of them. Raises TypeError."""
     if type(out) is torch.Tensor:
+        if out.__dict__ and any(hasattr(torch.Tensor, name) for name in out.__dict__):
+            raise TypeError("an output must be a plain torch.Tensor, with no methods of its own")
         return [out]
     if isinstance(out, torch.nn.Parameter):
         return [out.data]
@@ -249,10 +292,26 @@ def flatten(out: Any) -> list[torch.Tensor]:
     raise TypeError(f"an output must be exactly torch.Tensor, not {type(out).__name__}")
 
 
+def trained(model: torch.nn.Module, names: list[str]) -> list[torch.nn.Parameter]:
+    """The parameters of these names. Raises ValueError for what takes no gradient."""
+    own = dict(model.named_parameters(remove_duplicate=False))
+    for name in names:
+        if name not in own or not own[name].requires_grad:
+            raise ValueError(f"{name} must be a parameter that takes a gradient")
+    return [own[name] for name in names]
+
+
 def backward(
-    model: Callable[..., Any], arguments: list[Any], gradients: list[torch.Tensor]
+    model: Callable[..., Any],
+    arguments: list[Any],
+    gradients: list[torch.Tensor],
+    parameters: list[torch.nn.Parameter],
 ) -> list[torch.Tensor]:
-    """Outputs, then gradients of floating inputs and of parameters, for given output gradients."""
+    """Outputs, then gradients of floating inputs and of parameters, for given output gradients.
+
+    Zeros stand where an output does not depend on one. Raises TypeError when no output can be
+    differentiated.
+    """
     with torch.enable_grad():
         leaves = [
             a.detach().requires_grad_()
@@ -262,9 +321,14 @@ def backward(
         ]
         out = flatten(model(*leaves))
         wanted = [a for a in leaves if isinstance(a, torch.Tensor) and a.requires_grad]
-        if isinstance(model, torch.nn.Module):
-            wanted += [p for p in model.parameters() if p.requires_grad]
-        pairs = [(t, g) for t, g in zip(out, gradients, strict=False) if t.requires_grad]
+        wanted += parameters
+        floating = [t for t in out if t.is_floating_point()]
+        pairs = [(t, g) for t, g in zip(floating, gradients, strict=False) if t.requires_grad]
+        if not pairs:
+            raise TypeError(
+                "the task has a backward pass, but no output can be differentiated: it is detached,"
+                " or was made under no_grad; write a torch.autograd.Function"
+            )
         found = torch.autograd.grad(
             [t for t, _ in pairs], wanted, [g for _, g in pairs], allow_unused=True
         )
@@ -280,4 +344,4 @@ def describe_tensor(tensor: torch.Tensor) -> dict[str, Any]:
     if tensor.device.type != "cpu":
         raise TypeError(f"an output lies on {tensor.device}, the inputs on cpu")
     shape, stride = tuple(tensor.shape), tensor.stride()
-    return Region(tensor.data_ptr(), wire.dtype_name(tensor.dtype), shape, stride).to_json()
+    return Region(data_ptr(tensor), wire.dtype_name(tensor.dtype), shape, stride).to_json()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-
-import torch
+import functools
+from collections.abc import Sequence
+from dataclasses import replace
 
 from kernelwright.harness.arena import footprint
 from kernelwright.harness.builds import Builder
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault
+from kernelwright.harness.forms import Form
+from kernelwright.harness.inspection import Inspector
 from kernelwright.harness.nursery import Nursery
-from kernelwright.harness.oracle import Oracle, tensors
+from kernelwright.harness.oracle import tensors
+from kernelwright.harness.variants import Variant
 from kernelwright.harness.worker import Setup, Worker
 from kernelwright.tasks.errors import TaskError
 from kernelwright.tasks.task import Task
@@ -27,20 +31,23 @@ _LEAST_TIMEOUT, _SLOWEST = 20.0, 50.0
 
 
 class Crew(contextlib.ExitStack):
-    """Starts workers on equal terms. `init` are the encoded arguments of `Model`.
+    """Starts workers on equal terms, for the task as it stands (`own`) and its `further` forms.
 
     Raises BuildError when there is no compiler.
     """
 
-    def __init__(
-        self, task: Task, oracle: Oracle, init: tuple[object, object], threads: int
-    ) -> None:
+    def __init__(self, task: Task, own: Form, further: Sequence[Form], threads: int) -> None:
         super().__init__()
-        self.call_bytes = 2 * footprint(tensors(oracle.own))  # strided cases have gaps
+        self.call_bytes = _call_bytes(own)
+        largest = max(_call_bytes(form) for form in (own, *further))
+        legs = min(self.call_bytes * MOST_CALLS, LARGEST_LEG)
+        self._room = 2 * largest + max(legs, self.call_bytes)
         self._task = task
-        self._oracle = oracle
-        self._init = init
+        self._own = own
+        self._oracle = own.oracle
         self._timeout = _LEAST_TIMEOUT
+        self._forms = (own, *further)
+        self._threads = threads
         self._nursery = self.enter_context(Nursery(threads=threads))
         try:
             self._builder = Builder(self._nursery)
@@ -52,9 +59,36 @@ class Crew(contextlib.ExitStack):
         self.compile_reason: str | None = None
         """Why there is no torch.compile baseline."""
 
-    def candidate(self, candidate: Candidate) -> Worker:
-        """A new caged process with the candidate loaded. Raises Fault."""
-        return self._start(Setup(candidate.source, "ModelNew", self._init, self._state()))
+    def candidate(
+        self, candidate: Candidate, form: Form | None = None, *, writable: bool = False
+    ) -> Worker:
+        """A new caged process with the candidate loaded, for another form of the task if one is given.
+
+        Inputs are `writable` to find out who writes. Raises Fault.
+        """
+        setup = self._setup(candidate.source, "ModelNew", form or self._own)
+        return self._start(replace(setup, writable=writable))
+
+    @functools.cached_property
+    def inspector(self) -> Inspector:
+        """Sanitizers and repetition, for what would be promoted."""
+        inspector = Inspector(self._other, self._forms, self._threads, self._builder.compiler)
+        return self.enter_context(inspector)
+
+    def _other(
+        self,
+        candidate: Candidate | None,
+        form: Form,
+        variant: Variant,
+        threads: int,
+        nursery: Nursery | None,
+    ) -> Worker:
+        """A candidate (None: the reference) in another build or on other threads. Raises Fault."""
+        if candidate is None:
+            setup = replace(self._setup(self._task.source, "Model", form), caged=False)
+        else:
+            setup = self._setup(candidate.source, "ModelNew", form)
+        return self._start(replace(setup, variant=variant, threads=threads), nursery)
 
     def champion(self, champion: Candidate) -> Worker:
         """The champion in a new process, ready to be timed. Raises HarnessError when it fails."""
@@ -101,25 +135,30 @@ class Crew(contextlib.ExitStack):
 
     def _baseline(self, *, compile_: bool) -> Worker:
         """The task's own code: it is the user's, and runs uncaged as it does in our own process."""
-        worker = self._start(
-            Setup(
-                self._task.source,
-                "Model",
-                self._init,
-                self._state(),
-                compile=compile_,
-                caged=False,
-            )
-        )
+        setup = self._setup(self._task.source, "Model", self._own)
+        worker = self._start(replace(setup, compile=compile_, caged=False))
         self.callback(worker.close)
         return worker
 
-    def _start(self, setup: Setup) -> Worker:
-        room = 2 * self.call_bytes + min(self.call_bytes * MOST_CALLS, LARGEST_LEG)
-        return Worker(self._nursery, self._builder, setup, inputs_bytes=room, timeout=self._timeout)
+    def _setup(self, source: str, entry: str, form: Form) -> Setup:
+        oracle = form.oracle
+        return Setup(
+            source,
+            entry,
+            form.init,
+            tuple(oracle.state.items()),
+            train=oracle.train,
+            trained=oracle.trained,
+            buffers=oracle.buffers,
+        )
 
-    def _state(self) -> tuple[tuple[str, torch.Tensor], ...]:
-        return tuple(self._oracle.state.items())
+    def _start(self, setup: Setup, nursery: Nursery | None = None) -> Worker:
+        nursery = nursery or self._nursery
+        return Worker(nursery, self._builder, setup, inputs_bytes=self._room, timeout=self._timeout)
+
+
+def _call_bytes(form: Form) -> int:
+    return 2 * footprint(tensors(form.oracle.own))  # strided cases have gaps
 
 
 def telling_line(message: str) -> str:

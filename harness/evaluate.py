@@ -15,24 +15,29 @@ from typing import Any, Literal
 
 import torch
 
-from kernelwright.harness import roofline, tenants, wire
+from kernelwright.harness import roofline, tenants
 from kernelwright.harness.answers import known_weak, refuse_weak
+from kernelwright.harness.arena import Board
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.comparison import TimedCheck, compare
 from kernelwright.harness.crew import LARGEST_LEG, MOST_CALLS, Crew
 from kernelwright.harness.device import DeviceFacts
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault
+from kernelwright.harness.forms import QUICK, Form, further_forms, own_form
+from kernelwright.harness.guarded import SIDES, Side
 from kernelwright.harness.inline_cpp import BuildError
-from kernelwright.harness.oracle import Case, Oracle
+from kernelwright.harness.oracle import Case
+from kernelwright.harness.outputs import overlap_problem
 from kernelwright.harness.parse import parse_problem
 from kernelwright.harness.peaks import device_facts
-from kernelwright.harness.provenance import library_share, track
+from kernelwright.harness.repeats import check_retouched, check_state_follows
+from kernelwright.harness.sampling import Sampler, can_sample
+from kernelwright.harness.sandbox import level
 from kernelwright.harness.timing import Plan, Timings, measure, wake_up_seconds
 from kernelwright.harness.verdict import Finding, Speedup, Stage, Verdict
 from kernelwright.harness.worker import Value, Worker
-from kernelwright.tasks.errors import TaskError, UsageError
-from kernelwright.tasks.reference import Reference
+from kernelwright.tasks.errors import UsageError
 from kernelwright.tasks.task import Task
 
 Effort = Literal["loop", "final"]
@@ -98,26 +103,27 @@ class Evaluator:
         self._stack.close()
 
     def _open(self) -> None:
-        self.reference = Reference(self.task)
-        self.oracle = Oracle(self.reference, self._seed)
+        form = own_form(self.task, self._seed)
+        self.oracle = form.oracle
+        self.reference = self.oracle.reference
         refuse_weak(self.oracle)
         self._known_weak = known_weak(self.task)
-        args, kwargs = self.reference.init_args()
+        self._further = further_forms(self.task, self._seed)
         try:
-            init = (wire.encode_value(list(args)), wire.encode_value(dict(kwargs)))
-        except TypeError as error:
-            raise TaskError(f"task {self.task.name}: get_init_inputs: {error}") from error
-        try:
-            self._crew = self._stack.enter_context(Crew(self.task, self.oracle, init, self.threads))
+            crew = Crew(self.task, form, self._further, self.threads)
+            self._crew = self._stack.enter_context(crew)
             self.facts: DeviceFacts = device_facts(self.threads)
         except BuildError as error:
             raise UsageError(str(error)) from error
         self.oracle.cases()  # made here, so that no candidate waits for them
+        for other in self._further:
+            other.oracle.cases(QUICK)
         own = self.oracle.own
         eager = self._crew.eager()
         self._overhead = wake_up_seconds(eager)
         seconds = min(eager.batch([own.inputs], own.gradients).seconds for _ in range(5))
         most = min(MOST_CALLS, LARGEST_LEG // max(self._crew.call_bytes, 1))
+        most = min(most, Board.SLOTS // max(len(own.expected), 1))
         self.calls = max(1, min(most, round(_LEG_SECONDS / max(seconds, 1e-6))))
         model = self.reference.build(0)
         self.floor = roofline.floor(
@@ -142,9 +148,11 @@ class Evaluator:
         torch.compile as well.
         """
         trial = _Trial(candidate, effort, champion)
-        trial.verdict = Verdict("accepted", "parse", self._known_weak, language=candidate.language)
+        known = (*self._known_weak, *_weak_sandbox())
+        trial.verdict = Verdict("accepted", "parse", known, language=candidate.language)
         if effort == "final":
-            self.oracle.renew()
+            for oracle in (self.oracle, *(form.oracle for form in self._further)):
+                oracle.renew()
         seconds = {"build": 0.0, "check": 0.0, "time": 0.0}
         threads = torch.get_num_threads()
         failure: Finding | None = None
@@ -157,7 +165,7 @@ class Evaluator:
                 except Rejected as error:
                     failure = error.finding
                 except Fault as error:
-                    failure = Finding(error.code, error.message)
+                    failure = self._explained(trial, error)
                 seconds[clock] += time.perf_counter() - begin
                 if failure:
                     break
@@ -189,16 +197,25 @@ class Evaluator:
         self._check(trial.running, own)
 
     def _stage_correctness(self, trial: _Trial) -> None:
-        """All distributions that the task allows."""
+        """All distributions that the task allows, then its other shapes and modes."""
         for case in self.oracle.cases():
             self._check(trial.running, case)
+        for form in self._further:
+            self._check_form(trial, form)
+        if trial.effort == "final":
+            self._try_other_batch(trial)
 
     def _stage_integrity(self, trial: _Trial) -> None:
-        """Calls repeat, and nothing runs beside them."""
+        """Calls repeat, leave earlier answers alone, and nothing runs beside them."""
         trial.running.lockdown()
-        own = self.oracle.own
-        for _ in range(2):
-            self._check(trial.running, own)
+        for side in SIDES:
+            self._check(trial.running, self.oracle.own, guard=side)
+        self._check_held(trial.running)
+        check_retouched(trial.running, self.oracle, self._check)
+        check_state_follows(trial.running, self.oracle, self._check)
+        if trial.effort == "final":
+            notes = self._crew.inspector.inspect(trial.candidate)
+            trial.verdict = replace(trial.verdict, findings=(*trial.verdict.findings, *notes))
 
     def _stage_timing(self, trial: _Trial) -> None:
         """Interleaved pairs, timed outputs checked; then whose code it was, and the floor."""
@@ -220,7 +237,9 @@ class Evaluator:
             trial.running.pause()
             pids = [worker.pid for worker in names.values()]
             before = tenants.snapshot(pids)
-            trial.timings = self._measure(names, trial.effort)
+            blind = can_sample(trial.running.pid)
+            sampler = Sampler(trial.running.pid, trial.running.own_folders)
+            trial.timings = self._measure(names, trial.effort, sampler)
             others = tenants.cores_of_others(before, tenants.snapshot(pids))
         trial.running.check_alone()
         timings = trial.timings
@@ -236,6 +255,7 @@ class Evaluator:
             if name in names:
                 speedup[name] = timings.speedup(name)
         times: dict[str, float | None] = {"compile": None}
+        track = None if blind else sampler.profile().track(seconds)
         times.update({name: timings.median_ms(name) for name in names})
         trial.verdict = replace(
             trial.verdict,
@@ -243,24 +263,108 @@ class Evaluator:
             speedup=speedup,
             roofline=self.floor.reached(seconds),
             precision=self.oracle.own.precision,
-            track=track(self._share(trial.running, seconds)),
+            track=track,
             findings=(*trial.verdict.findings, *_noise(others, self.threads)),
-            reasons={**reasons, "counters": "not collected on the CPU yet"},
+            reasons={
+                **reasons,
+                **({} if track else {"track": blind or "no call could be looked at"}),
+                "counters": "not collected on the CPU yet",
+            },
         )
 
     # -- pieces -----------------------------------------------------------------------------------
 
-    def _check(self, worker: Worker, case: Case) -> None:
+    def _explained(self, trial: _Trial, fault: Fault) -> Finding:
+        """The finding of a fault. A crash may be an attempt to write to an input: try it where it can."""
+        if fault.code == "crash" and "SIGSEGV" in fault.message and trial.worker is not None:
+            own = self.oracle.own
+            worker = None
+            try:
+                worker = self._crew.candidate(trial.candidate, writable=True)
+                for _ in range(3):
+                    self._check(worker, own)
+                    if trial.verdict.stage == "timing":
+                        worker.batch([self.oracle.fresh_inputs()], own.gradients)
+            except Rejected:
+                pass
+            except Fault as second:
+                if second.code == "input_modified":
+                    fault = second
+            finally:
+                if worker is not None:
+                    worker.close()
+        return Finding(fault.code, fault.message)
+
+    def _check(
+        self,
+        worker: Worker,
+        case: Case,
+        *,
+        hold: bool = False,
+        guard: Side | None = None,
+        steady: bool = False,
+    ) -> None:
         outputs = worker.call(
-            case.inputs, case.gradients, skew=case.skew, most_bytes=case.output_bytes
+            case.inputs,
+            case.gradients,
+            skew=case.skew,
+            most_bytes=case.output_bytes,
+            hold=hold,
+            guard=guard,
+            steady=steady,
         )
-        if worker.returns_input and not self._crew.eager().returns_input:
-            raise Rejected("output_is_input", "an output lies in the memory of an input")
         wrong = compare(case, outputs)
+        eager = self._crew.eager()
+        if any(i < case.returned for i in worker.in_inputs - eager.in_inputs):
+            raise Rejected("output_is_input", "an output lies in the memory of an input")
         if wrong is not None:
             raise Rejected(wrong.code, wrong.message)
+        shared = overlap_problem(worker.latest, eager.latest, case.returned)
+        if shared is not None:
+            raise Rejected("overlapping_output", shared)
 
-    def _measure(self, names: dict[str, Worker], effort: Effort) -> Timings:
+    def _check_form(self, trial: _Trial, form: Form) -> None:
+        """Another shape or mode, in a process of its own."""
+        cases = form.oracle.cases(None if trial.effort == "final" else QUICK)
+        try:
+            with contextlib.closing(self._crew.candidate(trial.candidate, form)) as worker:
+                for case in cases:
+                    self._check(worker, case)
+        except Rejected as error:
+            found = error.finding
+            raise Rejected(found.code, f"in {form.name}: {found.message}") from error
+        except Fault as error:
+            raise Rejected(error.code, f"in {form.name}: {error.message}") from error
+
+    def _try_other_batch(self, trial: _Trial) -> None:
+        """A smaller batch, which nobody has declared: a kernel made for one shape is named as such."""
+        case = self.oracle.other_batch()
+        if case is None:
+            return
+        try:
+            with contextlib.closing(self._crew.candidate(trial.candidate)) as worker:
+                self._check(worker, case)
+        except (Rejected, Fault) as error:
+            message = f"made for the task's own shape: with {case.name}, which the reference takes, {error}"
+            trial.verdict = replace(
+                trial.verdict,
+                findings=(*trial.verdict.findings, Finding("fixed_shape", message, "warning")),
+            )
+
+    def _check_held(self, worker: Worker) -> None:
+        """An answer must still be right after the next call: its memory is the caller's."""
+        own, other = self.oracle.own, self.oracle.cases()[-1]
+        self._check(worker, own)
+        if worker.returns_input:
+            return
+        regions = worker.latest
+        self._check(worker, other, hold=True)
+        if compare(own.without_buffers, worker.reread(regions)) is not None:
+            raise Rejected(
+                "reused_output", "a later call overwrote the output that an earlier one returned"
+            )
+
+    def _measure(self, names: dict[str, Worker], effort: Effort, sampler: Sampler) -> Timings:
         timed = TimedCheck(self.oracle.own)
 
         def check(ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]) -> None:
@@ -281,6 +385,7 @@ class Evaluator:
             plan,
             overhead=self._overhead,
             gradients=self.oracle.own.gradients,
+            sampler=sampler,
         )
 
     def _pooled(self) -> Iterator[tuple[Value, ...]]:
@@ -296,15 +401,14 @@ class Evaluator:
             yield self._pool[index]
             index += 1
 
-    def _share(self, worker: Worker, seconds: float) -> float:
-        repeat = max(1, min(20, round(5e-3 / seconds)))
-        operators, total_us = worker.profile(self.oracle.own.inputs, repeat)
-        # Profiling slows small calls: the time without it is the better measure where it is less.
-        return library_share(operators, min(total_us, seconds * 1e6 * repeat))
-
     def _reject(self, trial: _Trial, finding: Finding, kind: Any = "rejected") -> Verdict:
-        findings = (*trial.verdict.findings, finding)
+        findings = (finding, *trial.verdict.findings)  # the reason first
         return replace(trial.verdict, verdict=kind, findings=findings)
+
+
+def _weak_sandbox() -> tuple[Finding, ...]:
+    weakness = level().warning()
+    return (Finding("weak_sandbox", weakness, "warning"),) if weakness else ()
 
 
 def _noise(others: float | None, threads: int) -> tuple[Finding, ...]:

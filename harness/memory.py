@@ -72,14 +72,31 @@ def _stands(pid: int) -> bool:
 def read(pid: int, region: Region) -> torch.Tensor:
     """A copy of the tensor that lies at `region` in a stopped worker. Raises Unreadable."""
     flat = torch.empty(max(region.nbytes, 1), dtype=torch.uint8)
+    done = _copy(pid, region.address, flat.data_ptr(), region.nbytes)
+    if done < region.nbytes:
+        raise Unreadable(os.strerror(ctypes.get_errno()))
+    return view(flat, Region(0, region.dtype, region.shape, region.stride))
+
+
+def read_bytes(pid: int, address: int, most: int) -> bytes:
+    """Up to `most` bytes from `address` on in a stopped worker. Raises Unreadable."""
+    buffer = ctypes.create_string_buffer(most)
+    done = _copy(pid, address, ctypes.addressof(buffer), most)
+    if not done:
+        raise Unreadable(os.strerror(ctypes.get_errno()))
+    return buffer.raw[:done]
+
+
+def _copy(pid: int, source: int, target: int, size: int) -> int:
+    """Copy from a worker's memory to ours; returns how many bytes could be read."""
     done = 0
-    while done < region.nbytes:
-        ours = _Vector(flat.data_ptr() + done, region.nbytes - done)
-        theirs = _Vector(region.address + done, region.nbytes - done)
-        count = LIBC.process_vm_readv(
+    while done < size:
+        ours = _Vector(target + done, size - done)
+        theirs = _Vector(source + done, size - done)
+        count: int = LIBC.process_vm_readv(
             pid, ctypes.byref(ours), ctypes.c_ulong(1), ctypes.byref(theirs), ctypes.c_ulong(1), 0
         )
         if count <= 0:
-            raise Unreadable(os.strerror(ctypes.get_errno()))
+            break
         done += count
-    return view(flat, Region(0, region.dtype, region.shape, region.stride))
+    return done

@@ -1,37 +1,85 @@
-"""Whose code does the work: the candidate's own, or the library's.
+"""Whose code does the work: the candidate's own, or a library's.
 
-The share of a call's time that is spent in ATen operators which compute decides the track:
-`custom` below a tenth, `library` above four fifths, `mixed` between.
+Processor time during timed calls, sampled from outside (`sampling.py`), decides the track: `custom` where
+less than a tenth of a call is spent in libraries, `library` where they have more than four fifths of what
+own code and libraries do, `mixed` between.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 from kernelwright.harness.verdict import Track
 
+Kind = Literal["own", "library", "interpreter", "helper", "generated", "threads", "nowhere"]
+"""`helper`: the C and mathematics libraries, whose time is their caller's. `generated`: machine code made
+at run time, its maker's. `threads`: the OpenMP runtime, its caller's, else nobody's."""
+
 CUSTOM_BELOW, LIBRARY_ABOVE = 0.1, 0.8
-_FREE = {
-    "empty", "empty_like", "empty_strided", "new_empty", "view", "reshape", "_reshape_alias",
-    "as_strided", "expand", "permute", "transpose", "t", "slice", "select", "detach", "detach_",
-    "unsqueeze", "squeeze", "alias", "resize_", "set_", "narrow", "unbind", "chunk", "split",
-    "unflatten", "flatten", "is_nonzero", "item", "_local_scalar_dense", "result_type", "view_as",
-}  # fmt: skip
-"""Operators that move no data."""
+ALLOWANCE_S = 2e-6
+"""Library time of a call that is free for a kernel of one's own: torch.empty and a few views."""
+_OWN_LEAST, _LIBRARY_LEAST = 0.05, 0.02
+_LARGEST_OWN = 4 << 20
+"""Bytes of machine code; more of it in one piece was not compiled by a candidate, but copied."""
+
+_HELPER = re.compile(
+    r"(libc|libm|libmvec|libpthread|libdl|librt|ld-linux|libstdc\+\+|libgcc_s|libc\+\+)[.-]"
+)
+_THREADS = re.compile(r"lib(gomp|iomp5|omp)\b")
+_INTERPRETER = re.compile(r"python3?[\d.]*$|libpython|lib_?ffi\b|libffi-|_ctypes|libtorch_python\b")
 
 
-def library_share(microseconds: Mapping[str, float], total_us: float) -> float:
-    """Share of `total_us` spent in library operators that compute or move data."""
-    spent = sum(
-        time
-        for name, time in microseconds.items()
-        if name.removeprefix("aten::") not in _FREE and "::" in name
-    )
-    return min(1.0, spent / total_us) if total_us > 0 else 0.0
+def kind_of(path: str, size: int, own: tuple[str, ...]) -> Kind:
+    """Whose code lies in an executable mapping of that path and of `size` bytes.
+
+    `own` are the folders of a candidate's libraries.
+    """
+    if any(path.startswith(f"{folder}/") for folder in own):
+        return "library" if size > _LARGEST_OWN else "own"
+    name = path.rpartition("/")[2]
+    if not path.startswith("/") or path.startswith(("/dev/zero", "/memfd:", "/SYSV")):
+        if path.startswith("[vdso]"):
+            return "helper"
+        return "library" if size > _LARGEST_OWN else "generated"
+    if _HELPER.match(name):
+        return "helper"
+    if _THREADS.match(name):
+        return "threads"
+    if _INTERPRETER.match(name) or "/lib-dynload/" in path:
+        return "interpreter"
+    return "library"
 
 
-def track(share: float) -> Track:
-    """The track that a library share puts a candidate in."""
-    if share < CUSTOM_BELOW:
-        return "custom"
-    return "library" if share > LIBRARY_ABOVE else "mixed"
+@dataclass(frozen=True)
+class Profile:
+    """Seconds of processor time by kind of code, over some calls."""
+
+    seconds: Mapping[Kind, float]
+
+    def library_share(self, call_s: float) -> float | None:
+        """Share of the work that libraries did, in calls of `call_s` seconds; None: nothing was seen."""
+        total = sum(s for kind, s in self.seconds.items() if kind != "threads")
+        if not total:
+            return None
+        own, library = (self.seconds.get(kind, 0.0) / total for kind in ("own", "library"))
+        if library < _LIBRARY_LEAST:
+            return library
+        if own > _OWN_LEAST * library:
+            if library < CUSTOM_BELOW:
+                return library
+            library = max(0.0, library - ALLOWANCE_S / max(call_s, 1e-9))
+            if library < CUSTOM_BELOW:
+                return library
+        return library / (own + library)
+
+    def track(self, call_s: float) -> Track | None:
+        """The track of a candidate with this profile; None: nothing was seen."""
+        share = self.library_share(call_s)
+        if share is None:
+            return None
+        if share < CUSTOM_BELOW:
+            return "custom"
+        return "library" if share > LIBRARY_ABOVE else "mixed"

@@ -4,6 +4,11 @@ One round gives every contestant the same fresh inputs, one contestant after the
 all others stand still meanwhile. A leg is a few calls in a row, from our go to the moment that the
 worker's done has arrived and it is stopped; the wake-up of an empty leg is measured on trusted code and
 taken off. The outputs of the timed calls themselves are compared with eager's.
+
+Now and then, nobody but us knows when, the candidate's leg is an ambush and its time does not count: the
+worker is stopped amid its calls, the outputs of those that have returned must be right at that moment, and
+the inputs of those that have not begun are exchanged. So work that is put off, and work on inputs ahead of
+their call, shows. At the same moments a sampler sees whose code is running.
 """
 
 from __future__ import annotations
@@ -19,8 +24,14 @@ import torch
 
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault
+from kernelwright.harness.sampling import Sampler
 from kernelwright.harness.verdict import Speedup
-from kernelwright.harness.worker import Batch, Value, Worker
+from kernelwright.harness.worker import Ambush, Batch, Value, Worker
+
+_AMBUSHES = 0.5
+"""Share of the rounds before which there is an ambush."""
+_LEAST_LOOKS, _MOST_EXTRA = 60, 40
+"""Where the rounds gave a sampler fewer looks, so many more ambushes follow at the most."""
 
 Check = Callable[[Sequence[torch.Tensor], Sequence[torch.Tensor]], None]
 """Raises when the outputs of a contestant (first) differ from eager's on the same inputs."""
@@ -35,6 +46,8 @@ class Plan:
     least: int = 5
     calls: int = 1
     """Calls a leg."""
+    stops: int = 12
+    """Looks at the candidate in one ambush."""
 
 
 @dataclass(frozen=True)
@@ -70,34 +83,58 @@ def measure(
     *,
     overhead: float,
     gradients: Sequence[torch.Tensor] | None = None,
+    sampler: Sampler | None = None,
 ) -> Timings:
-    """Time all contestants against each other; one of them is `eager`.
+    """Time all contestants against each other; one is `eager`, and `sampler` looks at `candidate`.
 
     `overhead` is `wake_up_seconds`. Raises Fault from the candidate, HarnessError where another
     contestant fails, and whatever `check` raises.
     """
     order = list(contestants)
-    shuffle = random.SystemRandom().shuffle
+    draw = random.SystemRandom()
+
+    def some() -> list[Sequence[Value]]:
+        return [fresh() for _ in range(plan.calls)]
+
+    def ambush(sampler: Sampler, share: float = 1.0) -> None:
+        length = share * last
+        gaps = [length * draw.random()]
+        gaps += [length * 2 * draw.random() / plan.stops for _ in range(plan.stops)]
+        stops = Ambush(gaps, some(), sampler)
+        leg = _leg("candidate", contestants["candidate"], some(), gradients, stops)
+        eager = _leg("eager", contestants["eager"], leg.calls, gradients).outputs
+        for found in (leg.early, leg.outputs):
+            for ours, theirs in zip(found, eager, strict=False):
+                check(ours, theirs)
+
+    last = 0.0
     for name, worker in contestants.items():
         for _ in range(2):
-            _leg(name, worker, [fresh() for _ in range(plan.calls)], gradients)
+            leg = _leg(name, worker, some(), gradients)
+            last = leg.seconds if name == "candidate" else last
     seconds: dict[str, list[float]] = {name: [] for name in order}
     end = time.perf_counter() + plan.seconds
     done = 0
     while done < plan.rounds and (done < plan.least or time.perf_counter() < end):
-        inputs = [fresh() for _ in range(plan.calls)]
-        shuffle(order)
+        if sampler is not None and draw.random() < _AMBUSHES:
+            ambush(sampler)
+        inputs = some()
+        draw.shuffle(order)
         outputs = {}
         for name in order:
             leg = _leg(name, contestants[name], inputs, gradients)
             # Never more than half: a leg as short as the wake-up says little, and must not say much.
             seconds[name].append(max(leg.seconds - overhead, leg.seconds / 2) / plan.calls)
             outputs[name] = leg.outputs
+        last = min(seconds["candidate"]) * plan.calls if "candidate" in seconds else last
         for name in order:
             if name not in ("eager", "compile"):
                 for ours, theirs in zip(outputs[name], outputs["eager"], strict=True):
                     check(ours, theirs)
         done += 1
+    for i in range(_MOST_EXTRA):
+        if sampler is not None and sampler.looks < _LEAST_LOOKS:
+            ambush(sampler, 0.9**i)  # the length is a guess, and may have been too long
     return Timings(seconds)
 
 
@@ -106,10 +143,11 @@ def _leg(
     worker: Worker,
     calls: Sequence[Sequence[Value]],
     gradients: Sequence[torch.Tensor] | None,
+    ambush: Ambush | None = None,
 ) -> Batch:
     """A batch; what fails beside the candidate is never charged to it."""
     try:
-        return worker.batch(calls, gradients)
+        return worker.batch(calls, gradients, ambush)
     except Fault as error:
         if name == "candidate":
             raise

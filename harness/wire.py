@@ -25,6 +25,9 @@ MAX_FRAME = 8 << 20
 MAX_TENSOR = 1 << 36
 """Bytes; no tensor that crosses is larger."""
 
+DONE, FAILED = b"d", b"e"
+"""What a worker says when timed calls have ended: they returned, or one raised (a frame follows)."""
+
 DTYPES: dict[str, torch.dtype] = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (

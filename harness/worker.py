@@ -8,34 +8,39 @@ itself is only ever where its outputs lie.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
+import select
 import socket
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from kernelwright.harness import memory, wire
-from kernelwright.harness.arena import ALIGN, Arena, footprint, place
+from kernelwright.harness import guarded, memory, wire
+from kernelwright.harness.arena import ALIGN, Arena, Board, footprint, place
 from kernelwright.harness.builds import Builder, cache_folder
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault, ended, plain, raised
 from kernelwright.harness.inline_cpp import BuildError
 from kernelwright.harness.nursery import Nursery, remove
+from kernelwright.harness.sampling import Sampler
 from kernelwright.harness.sandbox import Cage, level
 from kernelwright.harness.sandbox.cage import python_folders
+from kernelwright.harness.variants import Variant
 from kernelwright.harness.wire import Region
 
 Value = torch.Tensor | int | float | bool
 LOAD_SECONDS = 120.0
 MAX_BUILDS = 16
-_LOG_TAIL = 2000
+_LOG_TAIL, _LONGEST_REPORT = 2000, 1 << 18
+"""Bytes of what a process has printed: in the message of a fault, and for a sanitizer's report."""
+_PATIENCE = 50
+"""So many times the gap before a stop at the most, until the worker has got to run."""
 _SEND_SECONDS = 10.0
 """A worker that does not read what we send is gone for us."""
 
@@ -50,8 +55,18 @@ class Setup:
     """Positional and keyword arguments, encoded by `wire.encode_value`."""
     state: tuple[tuple[str, torch.Tensor], ...] = ()
     train: bool = False
+    trained: tuple[str, ...] = ()
+    """Parameters whose gradients are wanted, in order."""
+    buffers: tuple[str, ...] = ()
+    """Buffers that are wanted after a checked call, in order."""
     compile: bool = False
     caged: bool = True
+    variant: Variant = "plain"
+    """How C++ is built (`variants.py`). Sanitized, inputs lie on the heap, each in a block of its own."""
+    threads: int | None = None
+    """Threads of PyTorch and OpenMP; None: the nursery's."""
+    writable: bool = False
+    """Whether inputs may be written, to find out who does."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +83,22 @@ class Batch:
     """Timed calls: seconds from go to done, and the outputs of each call."""
 
     seconds: float
+    calls: Sequence[Sequence[Value]] = field(repr=False)
+    """The inputs in force: an ambush exchanges some."""
     outputs: list[list[torch.Tensor]] = field(repr=False)
+    early: list[list[torch.Tensor]] = field(default_factory=list, repr=False)
+    """In an ambush, the outputs of the first calls as they were while the others were under way."""
+
+
+@dataclass(frozen=True)
+class Ambush:
+    """Stops amid a batch, of which the worker can know nothing beforehand."""
+
+    gaps_s: Sequence[float]
+    """Seconds from go to the first stop, and from each to the next."""
+    spare: Sequence[Sequence[Value]] = field(repr=False)
+    """Inputs to exchange, one for each call."""
+    sampler: Sampler
 
 
 class Worker:
@@ -79,10 +109,15 @@ class Worker:
     ) -> None:
         self._nursery = nursery
         self._builder = builder
+        self._variant: Variant = setup.variant
+        self.built: list[str] = []
+        """C++ sources that the candidate had built, in their order."""
         self._timeout = timeout
         self._random = random.SystemRandom()
         self.folder, user = nursery.scratch(caged=setup.caged)
-        self._arena = Arena(max(inputs_bytes, footprint([t for _, t in setup.state])) + (64 << 10))
+        room = max(inputs_bytes, footprint([t for _, t in setup.state])) + (64 << 10)
+        self._arena = Arena(room, ours=setup.caged and not setup.writable)
+        self._board = Board()
         ours, theirs = socket.socketpair()
         patience = struct.pack("ll", int(_SEND_SECONDS), 0)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
@@ -94,22 +129,33 @@ class Worker:
             "arena_size": self._arena.size,
             "cage": asdict(Cage(scratch, read, user=user)),
             "caged": setup.caged,
+            "writable": setup.writable or not setup.caged,
             "cpus": nursery.cpus,
-            "threads": nursery.threads,
+            "threads": setup.threads or nursery.threads,
             "environment": _environment(scratch, setup),
             "log": str(self.folder / "output.log"),
         }
         with theirs:
-            self.pid = nursery.fork(config, [theirs.fileno(), self._arena.fd])
+            self.pid = nursery.fork(config, [theirs.fileno(), self._arena.fd, self._board.fd])
         self.alive = True
         self.returns_input = False
         """Whether an output of the latest call lay in the memory of the inputs."""
+        self.latest: list[Region] = []
+        """Where the outputs of the latest call lie."""
+        self.in_inputs: frozenset[int] = frozenset()
+        """Which of them lay in the memory of the inputs."""
+        self._renewed = setup.state if setup.train else ()  # which every call there changes
         try:
             self._arena_there = self._hello()
             self._load(setup)
         except BaseException:
             self.close()
             raise
+
+    @property
+    def own_folders(self) -> tuple[str, ...]:
+        """Where libraries lie that were built from the candidate's source, by us or by itself."""
+        return str(self.folder / "builds"), str(self.folder / "tmp")
 
     # -- commands ---------------------------------------------------------------------------------
 
@@ -120,12 +166,21 @@ class Worker:
         except wire.WireError as error:
             raise HarnessError(f"a worker could not start{self._tail()}") from error
 
+    def load_state(self, state: Iterable[tuple[str, torch.Tensor]]) -> None:
+        """Change parameters and buffers in place, in the model that is there. Raises Fault."""
+        pairs = tuple(state)
+        memory.thaw(self.pid)
+        self._command({"do": "state", "state": self._written_state(pairs)}, self._timeout)
+        if self._renewed:
+            self._renewed = pairs
+
+    def _written_state(self, state: Sequence[tuple[str, torch.Tensor]]) -> list[list[Any]]:
+        """Names, and where the values lie in the arena."""
+        regions, _ = place([tensor for _, tensor in state])
+        self._fill(regions, [tensor for _, tensor in state])
+        return [[n, r.to_json()] for (n, _), r in zip(state, regions, strict=True)]
+
     def _load(self, setup: Setup) -> None:
-        regions, _ = place([t for _, t in setup.state])
-        state = []
-        for (name, tensor), region in zip(setup.state, regions, strict=True):
-            self._arena.write(region, tensor)
-            state.append([name, region.to_json()])
         self._command(
             {
                 "do": "load",
@@ -133,9 +188,12 @@ class Worker:
                 "entry": setup.entry,
                 "init": list(setup.init),
                 "init_seed": self._random.randrange(1 << 31),
-                "state": state,
+                "state": self._written_state(setup.state),
                 "train": setup.train,
+                "trained": list(setup.trained),
+                "buffers": list(setup.buffers),
                 "compile": setup.compile,
+                "heap": setup.variant == "sanitized",
             },
             LOAD_SECONDS,
         )
@@ -148,33 +206,68 @@ class Worker:
         skew: int = 0,
         timeout: float | None = None,
         most_bytes: int | None = None,
+        hold: bool = False,
+        guard: guarded.Side | None = None,
+        steady: bool = False,
     ) -> list[torch.Tensor]:
         """One checked call: outputs as they lie in the worker's memory when it answers.
 
-        Raises Fault, also when an input was changed or the outputs take more than `most_bytes`.
+        `hold`: outputs of the call before stay alive. `guard`: on this side of each input and
+        parameter lies memory that must not be touched (`guarded.py`). `steady`: at the very addresses
+        of other steady calls with such inputs. In training mode the state is as it was at first, and
+        the wanted buffers follow the outputs. Raises Fault, also when an input was changed or the
+        outputs take more than `most_bytes`.
         """
-        message, regions, written = self._write([inputs], gradients, skew)
-        answer = self._command(
-            {"do": "call", "inputs": message["calls"][0], "gradients": message["gradients"]},
-            timeout or self._timeout,
-        )
+        if self._renewed:
+            self.load_state(self._renewed)
+        message, regions, written = self._write([inputs], gradients, skew, guard, steady=steady)
+        try:
+            answer = self._command(
+                {
+                    "do": "call",
+                    "inputs": message["calls"][0],
+                    "gradients": message["gradients"],
+                    "hold": hold,
+                    "guard": guard,
+                },
+                timeout or self._timeout,
+            )
+        except Fault as fault:
+            if guard is None:
+                raise
+            raise guarded.explained(fault, guard) from fault
         self._freeze()
         described = self._parse(answer.get("outputs"))
         self._layouts = [Layout(r.dtype, r.shape, r.stride) for r in described]
-        size = sum(region.nbytes for region in described)
+        buffers = self._parse(answer.get("buffers"))
+        size = sum(region.nbytes for region in [*described, *buffers])
         if most_bytes is not None and size > most_bytes:
             raise Fault(
                 "wrong_shape", f"the outputs take {size} bytes, far more than the reference's"
             )
         here = range(self._arena_there, self._arena_there + self._arena.size)
-        self.returns_input = any(region.nbytes and region.address in here for region in described)
-        outputs = [self._read(region) for region in described]
+        self.latest = described
+        self.in_inputs = frozenset(
+            i for i, region in enumerate(described) if region.nbytes and region.address in here
+        )
+        self.returns_input = bool(self.in_inputs)
+        outputs = [self._read(region) for region in [*described, *buffers]]
         self._check_inputs(regions, written)
         memory.thaw(self.pid)
         return outputs
 
+    def reread(self, regions: Sequence[Region]) -> list[torch.Tensor]:
+        """What lies now where the outputs of an earlier call were. Raises Fault."""
+        self._freeze()
+        outputs = [self._read(region) for region in regions]
+        memory.thaw(self.pid)
+        return outputs
+
     def batch(
-        self, calls: Sequence[Sequence[Value]], gradients: Sequence[torch.Tensor] | None = None
+        self,
+        calls: Sequence[Sequence[Value]],
+        gradients: Sequence[torch.Tensor] | None = None,
+        ambush: Ambush | None = None,
     ) -> Batch:
         """Time several calls in a row, each on its own inputs. Leaves the worker stopped.
 
@@ -185,32 +278,34 @@ class Worker:
         self._command({"do": "batch", **message}, self._timeout)
         self._freeze()  # the inputs appear only now, when nothing can work on them ahead of the clock
         self._fill(regions, written)
+        self._board.clear()
+        if ambush is not None:
+            ambush.sampler.begin()
         count = len(calls) * len(self._layouts)
         deadline = time.monotonic() + self._timeout
+        early: list[list[torch.Tensor]] = []
         begin = time.perf_counter_ns()
         try:
             memory.thaw(self.pid)
             self._sock.sendall(b"g")
+            if ambush is not None:
+                calls, written, early = self._ambushed(ambush, calls, regions, written)
             kind = wire.read_exactly(self._sock, 1, deadline)
-            if kind != b"d":  # the first byte of the length of a frame: a call raised
-                raise self._raised_in_batch(kind, deadline)
-            body = wire.read_exactly(self._sock, 4 + 8 * count, deadline)
+            if kind == wire.FAILED:
+                self._finish()
         except (wire.WireError, memory.Unreadable, OSError) as error:
             raise self._post_mortem(error) from error
         self._freeze()
         end = time.perf_counter_ns()
-        if struct.unpack("<I", body[:4])[0] != count:
+        addresses = self._board.addresses(count)
+        if kind != wire.DONE or len(addresses) != count:
             raise Fault("protocol", "the worker broke the protocol of timed calls")
-        addresses = struct.unpack(f"<{count}Q", body[4:])
         here = range(self._arena_there, self._arena_there + self._arena.size)
         if not self.returns_input and any(address in here for address in addresses):
             raise Fault(
                 "output_is_input", "an output of a timed call lies in the memory of an input"
             )
-        flat = [
-            self._read(Region(address, layout.dtype, layout.shape, layout.stride))
-            for address, layout in zip(addresses, self._layouts * len(calls), strict=True)
-        ]
+        outputs = self._outputs_at(addresses)
         if regions:  # one of them, drawn at random: comparing all would cost more than the calls
             drawn = self._random.randrange(len(regions))
             self._check_inputs(regions[drawn : drawn + 1], written[drawn : drawn + 1])
@@ -218,9 +313,52 @@ class Worker:
         self._finish()
         self._confirm(addresses)
         self._freeze()
+        return Batch((end - begin) * 1e-9, calls, outputs, early)
+
+    def _ambushed(
+        self,
+        ambush: Ambush,
+        calls: Sequence[Sequence[Value]],
+        regions: Sequence[Region],
+        written: list[torch.Tensor],
+    ) -> tuple[Sequence[Sequence[Value]], list[torch.Tensor], list[list[torch.Tensor]]]:
+        """Stop the running worker now and then.
+
+        At the first stop the outputs of the calls that have returned are read, and the inputs of those
+        that cannot have begun are exchanged. Returns the inputs then in force, by call and as written,
+        and the outputs read.
+        """
+        early: list[list[torch.Tensor]] = []
+        for number, seconds in enumerate(ambush.gaps_s):
+            ended = select.select([self._sock], [], [], seconds)[0]
+            for _ in range(_PATIENCE):
+                if not ended and ambush.sampler.idle():
+                    ended = select.select([self._sock], [], [], seconds)[0]
+            if ended:
+                break
+            self._freeze()
+            ambush.sampler.look()
+            if number == 0 and self._layouts:
+                early = self._outputs_at(self._board.addresses(len(calls) * len(self._layouts)))
+                kept = len(early) + 1  # the next call may be under way
+                calls = [*calls[:kept], *ambush.spare[kept : len(calls)]]
+                after = [v for call in calls for v in call if isinstance(v, torch.Tensor)]
+                first = sum(isinstance(v, torch.Tensor) for call in calls[:kept] for v in call)
+                self._fill(regions[first : len(after)], after[first:])
+                written = [*after, *written[len(after) :]]
+            memory.thaw(self.pid)
+        return calls, written, early
+
+    def _outputs_at(self, addresses: Sequence[int]) -> list[list[torch.Tensor]]:
+        """Copies of the outputs of whole calls that lie at these addresses, by call."""
         width = len(self._layouts)
-        outputs = [flat[i * width : (i + 1) * width] for i in range(len(calls))]
-        return Batch((end - begin) * 1e-9, outputs)
+        return [
+            [
+                self._read(Region(address, layout.dtype, layout.shape, layout.stride))
+                for address, layout in zip(addresses[i : i + width], self._layouts, strict=True)
+            ]
+            for i in range(0, len(addresses) - width + 1, width or 1)
+        ]
 
     def lockdown(self) -> None:
         """Forbid new processes, and make sure that none is there. Raises Fault."""
@@ -235,27 +373,9 @@ class Worker:
                 raise Fault("lockdown_evaded", "the candidate kept its right to start processes")
 
     def check_alone(self) -> None:
-        """Raises Fault when the worker has children, or orphans were left to the nursery."""
-        found = self._nursery.sweep()
-        for task in Path(f"/proc/{self.pid}/task").iterdir():
-            with contextlib.suppress(FileNotFoundError):  # a thread that has just ended
-                found += len((task / "children").read_text().split())
-        if found:
+        """Raises Fault when any process lives in the worker's tree but itself."""
+        if self._nursery.strays(self.pid):
             raise Fault("left_process", "the candidate left a process of its own running")
-
-    def profile(self, inputs: Sequence[Value], repeat: int) -> tuple[dict[str, float], float]:
-        """Microseconds by ATen operator over `repeat` calls, and of the calls altogether."""
-        message, _, _ = self._write([inputs], None, 0)
-        memory.thaw(self.pid)
-        answer = self._command(
-            {"do": "profile", "inputs": message["calls"][0], "repeat": repeat},
-            self._timeout * repeat,
-        )
-        try:
-            operators = {str(k): float(v) for k, v in answer["operators"].items()}
-            return operators, float(answer["total"])
-        except (KeyError, AttributeError, TypeError, ValueError) as error:
-            raise Fault("protocol", "the worker broke the protocol") from error
 
     def pause(self) -> None:
         """Stop the worker until its next batch."""
@@ -269,18 +389,25 @@ class Worker:
         self._sock.close()
         with contextlib.suppress(memory.Unreadable):  # it may have ended already
             memory.thaw(self.pid)
-        _, strays = self._nursery.reap(self.pid, 0.05)
+        strays = self._nursery.reap(self.pid, 0.05).strays
         self._arena.close()
+        self._board.close()
         remove(self.folder)
         return strays
 
     # -- protocol ---------------------------------------------------------------------------------
 
     def _write(
-        self, calls: Sequence[Sequence[Value]], gradients: Sequence[torch.Tensor] | None, skew: int
+        self,
+        calls: Sequence[Sequence[Value]],
+        gradients: Sequence[torch.Tensor] | None,
+        skew: int,
+        guard: guarded.Side | None = None,
+        *,
+        steady: bool = False,
     ) -> tuple[dict[str, Any], list[Region], list[torch.Tensor]]:
         """Put inputs (and output gradients) into the arena."""
-        message, regions, written = self._place(calls, gradients, skew)
+        message, regions, written = self._place(calls, gradients, skew, guard, steady=steady)
         self._fill(regions, written)
         return message, regions, written
 
@@ -289,14 +416,20 @@ class Worker:
             self._arena.write(region, value)
 
     def _place(
-        self, calls: Sequence[Sequence[Value]], gradients: Sequence[torch.Tensor] | None, skew: int
+        self,
+        calls: Sequence[Sequence[Value]],
+        gradients: Sequence[torch.Tensor] | None,
+        skew: int,
+        guard: guarded.Side | None = None,
+        *,
+        steady: bool = False,
     ) -> tuple[dict[str, Any], list[Region], list[torch.Tensor]]:
-        """Places in the arena, at an address that varies, and the message that describes them."""
+        """Places in the arena, at an address that varies unless `steady`, and what describes them."""
         tensors = [v for inputs in calls for v in inputs if isinstance(v, torch.Tensor)]
         everything = [*tensors, *(gradients or ())]
         room = self._arena.size - footprint(everything) - skew * 16 * len(everything)
-        start = ALIGN * self._random.randrange(8) if room > ALIGN * 8 else 0
-        regions, end = place(everything, start, skew=skew)
+        start = ALIGN * self._random.randrange(8) if room > ALIGN * 8 and not steady else 0
+        regions, end = place(everything, start, skew=skew, guard=guard)
         if end > self._arena.size:
             raise HarnessError("the inputs do not fit into the worker's arena")
         places = iter(regions)
@@ -339,25 +472,15 @@ class Worker:
         if "error" in answer:
             raise raised(answer["error"])
 
-    def _raised_in_batch(self, first: bytes, deadline: float) -> Fault:
-        """What a timed call raised: the rest of a frame whose first byte has been read."""
-        (size,) = struct.unpack("<I", first + wire.read_exactly(self._sock, 3, deadline))
-        if size > wire.MAX_FRAME:
-            return Fault("protocol", "the worker broke the protocol of timed calls")
-        body = wire.read_exactly(self._sock, size, deadline)
-        try:
-            answer = json.loads(body)
-        except (ValueError, RecursionError):
-            return Fault("protocol", "the worker broke the protocol of timed calls")
-        return raised(answer.get("error") if isinstance(answer, dict) else None)
-
     def _build(self, request: dict[str, Any]) -> dict[str, Any]:
         given = request.get("flags", [])
         if not isinstance(given, list):
             return {"error": "flags must be a list"}
         try:
             flags = [str(flag) for flag in given]
-            path = self._builder.build(str(request["build"]), flags, self.folder / "builds")
+            source = str(request["build"])
+            path = self._builder.build(source, flags, self.folder / "builds", self._variant)
+            self.built.append(source)
         except BuildError as error:
             return {"error": str(error)}
         return {"path": str(path)}
@@ -404,20 +527,26 @@ class Worker:
         if isinstance(error, wire.WireTimeout):
             self.close()
             return Fault("timeout", "no answer in time: the call hangs or is far too slow")
-        status, _ = self._nursery.reap(self.pid, 1.0)
+        end = self._nursery.reap(self.pid, 1.0)
         tail = self._tail()
+        fault = Fault("resources", end.reason) if end.reason else ended(end.status, tail)
+        fault.report, fault.sources = self._said(_LONGEST_REPORT), tuple(self.built)
         self.close()
-        return ended(status, tail)
+        return fault
 
     def _tail(self) -> str:
+        text = self._said(_LOG_TAIL)
+        return f": {plain(text)}" if text else ""
+
+    def _said(self, most_bytes: int) -> str:
+        """The end of what the process has printed."""
         log = self.folder / "output.log"
         try:
             with log.open("rb") as stream:
-                stream.seek(max(0, os.fstat(stream.fileno()).st_size - _LOG_TAIL))
-                text = stream.read(_LOG_TAIL).decode(errors="replace").strip()
+                stream.seek(max(0, os.fstat(stream.fileno()).st_size - most_bytes))
+                return stream.read(most_bytes).decode(errors="replace").strip()
         except OSError:
             return ""
-        return f": {plain(text)}" if text else ""
 
 
 def same_bytes(a: torch.Tensor, b: torch.Tensor) -> bool:

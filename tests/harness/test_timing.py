@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernelwright.harness.errors import HarnessError
+from kernelwright.harness.sampling import Sampler
 from kernelwright.harness.timing import Plan, Timings, measure
-from kernelwright.harness.worker import Batch, Fault
+from kernelwright.harness.worker import Ambush, Batch, Fault
 
 TIMES = st.lists(st.floats(1e-6, 1.0), min_size=5, max_size=40)
 
@@ -95,6 +96,14 @@ def test_other_pairs_and_milliseconds():
 # -- rounds, with contestants that only pretend ----------------------------------------------------
 
 
+class Blind(Sampler):
+    """Looks at nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(0, ())
+        self.looks = 1000
+
+
 class Pretender:
     """Stands in for a worker: notes what it is given, and answers with x + error."""
 
@@ -102,20 +111,33 @@ class Pretender:
         self.name, self.log, self.seconds, self.error = name, log, seconds, error
         self.seen: list[list[float]] = []
         self.faults_at: int | None = None
+        self.ambushes, self.late = 0, 0.0
 
     def batch(
         self,
         calls: Sequence[Sequence[torch.Tensor]],
         gradients: Sequence[torch.Tensor] | None = None,
+        ambush: Ambush | None = None,
     ) -> Batch:
         self.log.append(self.name)
         self.seen.append([float(inputs[0]) for inputs in calls])
         if self.faults_at == len(self.seen):
             raise Fault("crash", "it died")
-        return Batch(self.seconds * len(calls), [[inputs[0] + self.error] for inputs in calls])
+        early = []
+        if ambush is not None:
+            self.ambushes += 1
+            calls = [*calls[:2], *ambush.spare[2:]]
+            early = [[calls[0][0] + self.error + self.late]]
+        outputs = [[inputs[0] + self.error] for inputs in calls]
+        return Batch(self.seconds * len(calls), calls, outputs, early)
 
 
-def run(contestants: dict[str, Pretender], plan: Plan, overhead: float = 0.0) -> Timings:
+def run(
+    contestants: dict[str, Pretender],
+    plan: Plan,
+    overhead: float = 0.0,
+    sampler: Sampler | None = None,
+) -> Timings:
     counter = itertools.count()
 
     def check(ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]) -> None:
@@ -127,6 +149,7 @@ def run(contestants: dict[str, Pretender], plan: Plan, overhead: float = 0.0) ->
         check,
         plan,
         overhead=overhead,
+        sampler=sampler,
     )
 
 
@@ -203,3 +226,18 @@ def test_a_fault_is_charged_to_whom_it_belongs():
         contestants[name].faults_at = 4
         with pytest.raises(HarnessError, match=name):
             run(contestants, Plan(rounds=5, seconds=60.0))
+
+
+def test_an_ambush_finds_answers_that_come_late():
+    contestants, _ = trio()
+    contestants["candidate"].late = 1.0
+    with pytest.raises(AssertionError, match="wrong output of a timed call"):
+        run(contestants, Plan(30, 0.0, least=30, calls=4), sampler=Blind())
+
+
+def test_eager_gets_the_inputs_that_an_ambush_left_in_force():
+    contestants, _ = trio()
+    timings = run(contestants, Plan(30, 0.0, least=30, calls=4), sampler=Blind())
+    assert contestants["candidate"].ambushes > 3
+    assert contestants["champion"].ambushes == contestants["eager"].ambushes == 0
+    assert len(timings.seconds["candidate"]) == 30  # legs with an ambush do not count
