@@ -87,7 +87,7 @@ def trivial(oracle: Oracle) -> Iterator[Answer]:
 def answers(oracle: Oracle) -> Iterator[Answer]:
     """All answers: trivial ones, the same for one output of several, old ones, coarser ones."""
     yield from trivial(oracle)
-    count = _forward_outputs(oracle)
+    count = oracle.own.returned
     for i in range(count) if count > 1 else ():
         where = f" for output {i}"
         yield from _constants(oracle, [i], where)
@@ -252,15 +252,6 @@ def _passed_through(
 
         names = ", ".join(str(j) for j in dict.fromkeys(chosen.values()))
         yield Answer(f"input {names} passed through{where}", make, nothing)
-
-
-def _forward_outputs(oracle: Oracle) -> int:
-    """Outputs without the gradients that follow them."""
-    own = oracle.own
-    if own.gradients is None:
-        return len(own.expected)
-    model = oracle.reference.build(0)
-    return len(oracle.reference.run(model, own.inputs))
 
 
 def _other_draw(oracle: Oracle, name: str) -> Outputs | None:
