@@ -15,11 +15,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from kernelwright.harness import inline_cpp
+from kernelwright.harness import inline_cpp, variants
 from kernelwright.harness.inline_cpp import BuildError
 from kernelwright.harness.nursery import Nursery, remove
 from kernelwright.harness.sandbox import Cage
 from kernelwright.harness.sandbox.cage import python_folders
+from kernelwright.harness.variants import Variant
 
 BUILD_SECONDS = 60.0
 _LARGEST_SOURCE = 4 << 20
@@ -47,7 +48,9 @@ class Builder:
         self.compiler = inline_cpp.compiler()
         self.seconds = 0.0
 
-    def build(self, source: str, flags: Sequence[str], target: Path) -> Path:
+    def build(
+        self, source: str, flags: Sequence[str], target: Path, variant: Variant = "plain"
+    ) -> Path:
         """Put the library into folder `target` and return its path. Raises BuildError."""
         if len(source) > _LARGEST_SOURCE:
             raise BuildError(f"the source has {len(source)} characters, at most {_LARGEST_SOURCE}")
@@ -61,6 +64,7 @@ class Builder:
         if not _is_text([source, *flags]):
             raise BuildError("source and flags must be Unicode text without null characters")
         begin = time.perf_counter()
+        source, flags = variants.changed(variant, source, flags, self.compiler)
         try:
             key = inline_cpp.content_key(source, flags, self.compiler)
             cached = self._cache / f"{key}.so"

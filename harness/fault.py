@@ -20,6 +20,10 @@ class Fault(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+        self.report = ""
+        """All that the process had printed when it died."""
+        self.sources: tuple[str, ...] = ()
+        """The C++ that it had built."""
 
 
 def raised(error: Any) -> Fault:

@@ -1,8 +1,9 @@
 """A judge in a process of its own, so that an attack which fells or hangs it fails one test only.
 
-`python judge.py` reads requests as JSON lines, `{"task": path, "candidate": path, "again": bool}`, and
-answers each with one line: the verdict, what the evaluation left behind, and with `again` the verdict
-on the task's honest kernel afterwards. One Evaluator a task serves all its candidates.
+`python judge.py` reads requests as JSON lines, `{"task": path, "candidate": path, "again": bool,
+"effort": "loop" or "final"}`, and answers each with one line: the verdict, what the evaluation left
+behind, and with `again` the verdict on the task's honest kernel afterwards. One Evaluator a task serves
+all its candidates.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ def main() -> None:
         try:
             if task not in evaluators:
                 evaluators[task] = Evaluator(load_task(Path(task)), threads=1).__enter__()
+                evaluators[task]._crew.compile_reason = "not compared with here"
                 evaluators[task].calls = 1 if Path(task).stem == "large" else CALLS
             answer = judge(evaluators[task], request)
         except TaskError as error:
@@ -74,12 +76,14 @@ def refused(error: TaskError) -> dict[str, Any]:
 
 def judge(evaluator: Evaluator, request: dict[str, Any]) -> dict[str, Any]:
     """One candidate's verdict, and the traces of its evaluation."""
+    if request["effort"] == "final":
+        evaluator._crew.inspector.prepare()  # its process stays for the next ones
     before = traces()
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak of resident memory
     resident = status_mib("VmRSS")
     begin = time.perf_counter()
     try:
-        verdict = verdict_of(evaluator, Path(request["candidate"]))
+        verdict = verdict_of(evaluator, Path(request["candidate"]), request["effort"])
     except Exception:
         return {"raised": traceback.format_exc(limit=-3)}
     seconds = time.perf_counter() - begin
@@ -97,9 +101,9 @@ def judge(evaluator: Evaluator, request: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def verdict_of(evaluator: Evaluator, candidate: Path) -> Any:
+def verdict_of(evaluator: Evaluator, candidate: Path, effort: Any = "loop") -> Any:
     """The verdict on a file."""
-    return evaluator.evaluate(Candidate(candidate.read_text()))
+    return evaluator.evaluate(Candidate(candidate.read_text()), effort=effort)
 
 
 def status_mib(field: str) -> int:
