@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
@@ -19,15 +20,12 @@ def bar(stream: TextIO, items: int) -> Iterator[Bar]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(
-        *columns, console=Console(file=stream), transient=True, refresh_per_second=2
-    ) as shown:
+    shown = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=Console(file=stream), transient=True, refresh_per_second=2,
+        redirect_stdout=sys.stdout.isatty(),  # results go above the bar, or to their own file
+    )  # fmt: skip
+    with shown:
         yield Bar(shown, shown.add_task("", total=items))
 
 

@@ -1,5 +1,6 @@
 """`kernelwright tasks audit`: its table, its object, its status; what list, show and verify say after it."""
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from kernelwright.cli import main
 from kernelwright.commands import tasks as command
+from kernelwright.work_bar import bar
 
 WEAK = """
 import torch
@@ -106,3 +108,19 @@ def test_verify_refuses_a_task_that_a_constant_passes(
     assert len(shown.err.splitlines()) == 1
     assert main(["optimize", arguments[0], "--json"]) == 2
     assert "is weak" in capfd.readouterr().err
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_bar_is_drawn_on_a_terminal_only() -> None:
+    for stream, drawn in ((Terminal(), True), (io.StringIO(), False)):
+        with bar(stream, 2) as progress:
+            progress.step("one")(3, 3)
+            progress.step("two")(1, 4)
+        assert ("two: mutant 1 of 4" in stream.getvalue()) is drawn
+        assert ("1/2" in stream.getvalue()) is drawn

@@ -8,6 +8,7 @@ import torch
 
 from kernelwright.harness import answers, audit
 from kernelwright.harness.answers import known_weak, refuse_weak, weakness
+from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.evaluate import Evaluator
 from kernelwright.harness.oracle import Oracle
 from kernelwright.tasks import audits
@@ -218,5 +219,10 @@ def test_verdicts_on_a_task_known_as_weak_carry_a_warning(
     assert known_weak(replace(planted, source=planted.source + "\n")) == (), (
         "a stale entry is ignored"
     )
+    with Evaluator(planted, threads=1) as evaluator:
+        verdict = evaluator.evaluate(Candidate("no python"))
+    assert [(f.code, f.severity) for f in verdict.findings] == [
+        ("syntax_error", "error"), ("weak_task", "warning"),
+    ], "the reason for a rejection comes first"  # fmt: skip
     audits.keep(replace(record, verdict="sound", survivors=()))
     assert known_weak(planted) == ()
