@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from kernelwright.agents.settings import Settings
 
 if TYPE_CHECKING:
-    from kernelwright.agents.ledger.account import Line
+    from kernelwright.agents.ledger.account import Line, Share
     from kernelwright.agents.run_state import RunState
 
 Reason = Literal[
@@ -74,6 +74,10 @@ class Spent:
     """With the most that those calls can have cost; None: nobody knows."""
     by_role: Mapping[str, Line] = field(default_factory=dict)
     by_model: Mapping[str, Line] = field(default_factory=dict)
+    by_candidate: Mapping[str, Share] = field(default_factory=dict)
+    """What each candidate's round cost, shared among the new ones of the round."""
+    effort: Mapping[str, Evaluating] = field(default_factory=dict)
+    """What judging each candidate took, by id."""
     evaluating: Evaluating = Evaluating()
     budget_usd: float | None = None
     """The dollars that it may cost in all; None: no limit."""

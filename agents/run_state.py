@@ -38,6 +38,8 @@ class RunState:
         """Calls of models and what they cost, all roles, all sessions."""
         self.effort: dict[str, Evaluating] = {}
         """What judging each candidate took, by its id; its confirmations included."""
+        self.brought: dict[int, list[str]] = {}
+        """Ids of the new candidates of each round."""
         self.evaluations = 0
         self.round = 0
         """The round in progress or last ended; 0 before the first."""
@@ -93,6 +95,8 @@ class RunState:
             usd_at_most=line.usd_at_most,
             by_role=self.account.by_role(),
             by_model=self.account.by_model(),
+            by_candidate=self.account.by_candidate(self.brought),
+            effort=dict(self.effort),
             evaluating=sum(self.effort.values(), Evaluating()),
         )
 
@@ -146,6 +150,7 @@ class RunState:
         if kind == "propose":
             self.no_idea = data["no_idea"]
             self._fresh = len(data["fresh"])
+            self.brought[int(rest)] = data["fresh"]
         elif kind == "evaluate":
             self._add(attempt_from(self.sources[rest], data), data["against"])
         elif kind == "confirm":

@@ -8,7 +8,7 @@ provider does not say, it counts as the most that it can have cost.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,15 @@ from kernelwright.agents.roles import Spend
 
 if TYPE_CHECKING:
     from kernelwright.agents.events import Event
+
+
+@dataclass(frozen=True)
+class Share:
+    """A candidate's part of what the calls of its round came to. None: unknown."""
+
+    usd: float | None
+    tokens: float | None
+    wall_s: float
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,12 @@ class Line:
     def tokens(self) -> int | None:
         """Input and output together."""
         return None if self.input is None or self.output is None else self.input + self.output
+
+    def shared(self, parts: int) -> Share:
+        """One of so many equal parts."""
+        usd = None if self.usd is None else self.usd / parts
+        tokens = None if self.tokens is None else self.tokens / parts
+        return Share(usd, tokens, self.wall_s / parts)
 
     def to_json(self) -> dict[str, Any]:
         """For `--json`: with `tokens`, without bounds where the truth is known."""
@@ -164,6 +179,19 @@ class Account:
         """By the spec of what was billed."""
         return self._by(lambda call: call.model or "other")
 
+    def by_candidate(self, brought: Mapping[int, Sequence[str]]) -> dict[str, Share]:
+        """What each candidate cost to come by: the calls of its round, shared equally.
+
+        `brought`: the new candidates of each round. What a round without any cost is in none.
+        """
+        rounds = self.by_round()
+        return {
+            candidate: rounds[number].shared(len(found))
+            for number, found in brought.items()
+            if number in rounds
+            for candidate in found
+        }
+
     def by_round(self) -> dict[int, Line]:
         """What each round's advice and proposal cost."""
         return {int(key): line for key, line in self._by(_round).items() if key}
@@ -185,11 +213,3 @@ def _round(call: Call) -> str:
 def _unknown(usd_at_most: float | None, tokens_at_most: int | None) -> Line:
     """A call of which nothing is known but a bound."""
     return Line(1, None, usd_at_most, None, None, None, None, None, tokens_at_most)
-
-
-def told(account: Account) -> Mapping[str, Any]:
-    """The breakdown for `--json`."""
-    return {
-        "by_role": {name: line.to_json() for name, line in account.by_role().items()},
-        "by_model": {name: line.to_json() for name, line in account.by_model().items()},
-    }

@@ -18,12 +18,16 @@ _CLOSE = re.compile(r"</think(?:ing)?>")
 
 
 class ChatApi:
-    """`POST /chat/completions`. `limit_name`: what the server calls the most output tokens."""
+    """`POST /chat/completions`. `limit_name`: what the server calls the most output tokens.
+
+    `tier`: the provider's service tier to ask for; None: the server knows of none.
+    """
 
     path = "/chat/completions"
 
-    def __init__(self, limit_name: str = "max_tokens") -> None:
+    def __init__(self, limit_name: str = "max_tokens", tier: str | None = None) -> None:
         self._limit_name = limit_name
+        self._tier = tier
 
     def body(
         self,
@@ -39,6 +43,7 @@ class ChatApi:
             "messages": [{"role": m.role, "content": m.text} for m in messages],
             "stream": True,
             "stream_options": {"include_usage": True},
+            "service_tier": self._tier,
             self._limit_name: limit,
             "temperature": options.temperature,
             "top_p": options.top_p,

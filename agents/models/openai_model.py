@@ -10,7 +10,7 @@ from kernelwright.agents.models.chat_api import ChatApi
 from kernelwright.agents.models.halt import Halt
 from kernelwright.agents.models.options import Options
 from kernelwright.agents.models.provider import TIMEOUT_S, ProviderModel
-from kernelwright.agents.models.responses_api import ResponsesApi
+from kernelwright.agents.models.responses_api import STANDARD, ResponsesApi
 from kernelwright.agents.models.retry import Retry
 from kernelwright.agents.models.wire import CONNECT_S, IDLE_S, Wire, watch
 from kernelwright.agents.roles import Spend
@@ -60,7 +60,7 @@ def openai_model(
             return Spend(None, usage.input, usage.output)
         return prices.spend(name, usage)
 
-    newer = ChatApi("max_completion_tokens")
+    newer = ChatApi("max_completion_tokens", tier=STANDARD)
     return ProviderModel(
         spec,
         name,

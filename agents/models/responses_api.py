@@ -13,6 +13,10 @@ from kernelwright.agents.models.streamed import Streamed
 _PASSING = {"server_error", "rate_limit_exceeded"}
 
 
+STANDARD = "default"
+"""The tier whose prices are kept. What a project may have set instead costs up to twice as much."""
+
+
 class ResponsesApi:
     """`POST /responses`."""
 
@@ -32,6 +36,7 @@ class ResponsesApi:
             "instructions": "\n\n".join(m.text for m in messages if m.role == "system"),
             "input": [{"role": m.role, "content": m.text} for m in messages if m.role != "system"],
             "store": False,
+            "service_tier": STANDARD,
             "stream": True,
             "max_output_tokens": limit,
             "temperature": options.temperature,

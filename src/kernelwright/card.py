@@ -133,9 +133,27 @@ def spent_json(spent: Spent) -> dict[str, Any]:
         "cpu_s": took.cpu_s if took.cpu_s is None else round(took.cpu_s, 2),
         "gpu_s": round(took.gpu_s, 3),
         **lines,
+        "by_candidate": _by_candidate(spent, reasons),
         "budget": {"usd": spent.budget_usd, "tokens": spent.budget_tokens},
         "reasons": reasons,
     }
+
+
+def _by_candidate(spent: Spent, reasons: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """What each candidate cost to come by and to judge; tuned variants cost no calls."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, took in spent.effort.items():
+        share = spent.by_candidate.get(name)
+        found[name] = {
+            "usd": share.usd if share else 0.0,
+            "tokens": share.tokens if share else 0,
+            "evaluating_s": round(took.wall_s, 3),
+            "cpu_s": took.cpu_s,
+            "gpu_s": round(took.gpu_s, 3),
+        }
+        for figure in (figure for figure, value in found[name].items() if value is None):
+            reasons[f"by_candidate.{name}.{figure}"] = "not known"
+    return found
 
 
 def _today() -> str:

@@ -364,6 +364,18 @@ def test_by_role_by_model_by_round() -> None:
     assert Line(1, 0.0).to_json()["usd"] == 0.0
 
 
+def test_a_round_s_calls_are_shared_by_its_candidates() -> None:
+    ledger, account, _ = books()
+    for label in ("judge:2", "propose:2", "propose:2:repair", "propose:3"):
+        ledger.call("coder", label, "plain", 1_000, None, answered(Usage(1_000, output=0)))
+    shares = account.by_candidate({1: ["free"], 2: ["a", "b"], 3: []})
+    assert set(shares) == {"a", "b"}
+    assert shares["a"].usd == shares["b"].usd == pytest.approx(0.0015)
+    assert shares["a"].tokens == 1_500
+    ledger.call("coder", "propose:2", "plain", 1_000, None, answered(Usage()))
+    assert account.by_candidate({2: ["a"]})["a"].usd is None
+
+
 class Metered:
     """A model of a price, that writes a faster kernel each time. Counts its requests."""
 
@@ -410,6 +422,8 @@ def test_a_cap_ends_a_run_and_its_results_survive(tmp_path: Path) -> None:
     assert outcome.spent.by_role["coder"].calls + outcome.spent.by_role["judge"].calls == (
         model.requests
     )
+    shares = outcome.spent.by_candidate
+    assert set(shares) == {attempt.candidate.id for attempt in outcome.attempts}
     first = len(outcome.attempts)
     assert 0 < first < 8
 

@@ -98,6 +98,7 @@ def test_dated_names_are_their_family_s() -> None:
 
 def test_options_of_a_call_do_not_change_the_price() -> None:
     plain = price("openai:gpt-5.4")
+    assert price("openai-chat:gpt-5.4") == plain
     assert price("openai:gpt-5.4?effort=high&max_tokens=32000") == plain
     told = {"http://localhost/v1#x": Tier(1.0, 2.0)}
     assert quote("http://localhost/v1#x?temperature=0", told).price is not None

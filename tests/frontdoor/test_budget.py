@@ -92,6 +92,10 @@ def test_what_was_spent_by_whom(server: ProviderServer, optimize: Run, tmp_path:
     assert models[MODEL]["usd"] == spent["usd"] == pytest.approx(5 * USD_A_CALL)  # type: ignore[index]
     assert models[MODEL]["cache_written"] is None
     assert spent["reasons"][f"by_model.{MODEL}.cache_written"]  # type: ignore[index]
+    assert len(spent["by_candidate"]) == 3  # type: ignore[index]
+    shares = [share["usd"] for share in spent["by_candidate"].values()]  # type: ignore[index]
+    assert sum(shares) == pytest.approx(spent["usd"])  # type: ignore[index]
+    assert {body["service_tier"] for _, body, _ in server.requests} == {"default"}
     assert spent["usd_at_most"] == spent["usd"]  # type: ignore[index]
     assert spent["gpu_s"] == 0.0  # type: ignore[index]
     assert f"{text.dollars(5 * USD_A_CALL)} of $5.00, 5,500 tokens" in err
