@@ -23,13 +23,17 @@ class Mismatch:
 def compare(case: Case, outputs: Sequence[torch.Tensor]) -> Mismatch | None:
     """Whether the outputs of one checked call are right; None when they are."""
     if len(outputs) != len(case.expected):
+        further = f" ({', '.join(case.labels)})" if _has_further(case) else ""
         return Mismatch(
-            "output_count", f"{len(outputs)} outputs where the reference has {len(case.expected)}"
+            "output_count",
+            f"{len(outputs)} outputs where the reference has {len(case.expected)}{further}",
         )
     for i, (found, expected, (dtype, shape)) in enumerate(
         zip(outputs, case.expected, case.layout, strict=True)
     ):
-        name = f"output {i}" if len(outputs) > 1 else "the output"
+        name = case.labels[i] if case.labels else f"output {i}"
+        if len(outputs) == 1:
+            name = "the output"
         if tuple(found.shape) != shape:
             return Mismatch(
                 "wrong_shape", f"{name} has shape {tuple(found.shape)}, the reference {shape}"
@@ -40,6 +44,10 @@ def compare(case: Case, outputs: Sequence[torch.Tensor]) -> Mismatch | None:
         if wrong is not None:
             return _describe(case, name, found, expected, wrong)
     return None
+
+
+def _has_further(case: Case) -> bool:
+    return case.answers is not None and case.answers < len(case.expected)
 
 
 def _describe(
@@ -89,8 +97,8 @@ class TimedCheck:
         self._relative = 2 * precision.RELATIVE[own.precision]
 
     def right(self, found: Sequence[torch.Tensor], eager: Sequence[torch.Tensor]) -> bool:
-        """Whether every element of every output is within the allowance."""
-        triples = zip(found, eager, self._absolute, strict=True)
+        """Whether every element of every output (and gradient) is within the allowance."""
+        triples = zip(found, eager, self._absolute[: len(found)], strict=True)
         return all(_close(f, e, absolute, self._relative) for f, e, absolute in triples)
 
 

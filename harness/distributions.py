@@ -16,6 +16,10 @@ from kernelwright.harness.worker import Value
 Bend = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
 
+def _own(x: torch.Tensor, _: torch.Generator) -> torch.Tensor:
+    return x
+
+
 @dataclass(frozen=True)
 class Distribution:
     """`skew` elements before each tensor in memory break its alignment; `flat`: rows of one value."""
@@ -24,6 +28,8 @@ class Distribution:
     bend: Bend
     skew: int = 0
     flat: bool = False
+    upstream: Bend = _own
+    """What becomes of the gradients handed to the outputs, where the task has a backward pass."""
 
     def apply(self, inputs: Sequence[Value], generator: torch.Generator) -> tuple[Value, ...]:
         """Bent copies of the floating tensors, the rest as it is."""
@@ -33,10 +39,6 @@ class Distribution:
             else v
             for v in inputs
         )
-
-
-def _own(x: torch.Tensor, _: torch.Generator) -> torch.Tensor:
-    return x
 
 
 def _scaled(factor: float) -> Bend:
@@ -83,10 +85,15 @@ def _strided(x: torch.Tensor, _: torch.Generator) -> torch.Tensor:
     return x
 
 
+def _expanded(x: torch.Tensor, _: torch.Generator) -> torch.Tensor:
+    """One number for all, in one place: the gradient that `sum().backward()` hands on."""
+    return x.flatten()[:1].reshape(()).expand(x.shape) if x.numel() else x
+
+
 DISTRIBUTIONS: tuple[Distribution, ...] = (
     Distribution("own", _own),
-    Distribution("strided", _strided),
-    Distribution("misaligned", _own, skew=1),
+    Distribution("strided", _strided, upstream=_strided),
+    Distribution("misaligned", _own, skew=1, upstream=_expanded),
     Distribution("wide", _wide),
     Distribution("large", _scaled(30.0)),
     Distribution("tiny", _scaled(1e-4)),

@@ -6,23 +6,21 @@ It lives in the parent and nowhere else. References are float64; see `precision.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
-from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from kernelwright.harness import precision
 from kernelwright.harness.distributions import DISTRIBUTIONS, Distribution
+from kernelwright.harness.fewer_rows import fewer_rows, follows
 from kernelwright.harness.precision import Expected
+from kernelwright.harness.retouch import TOUCHES, may_be_rearranged
 from kernelwright.harness.rounding import Rounding
+from kernelwright.harness.subject import Subject
 from kernelwright.harness.worker import Value
 from kernelwright.tasks.errors import TaskError
 from kernelwright.tasks.reference import Reference
-
-_FLOATS = (torch.float32, torch.float16, torch.bfloat16)
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,21 @@ class Case:
     precision: str
     gradients: tuple[torch.Tensor, ...] | None = field(default=None, repr=False)
     skew: int = 0
+    labels: tuple[str, ...] = ()
+    """What each expected tensor is, where it is not simply an output."""
+    answers: int | None = None
+    """So many of them are returned by the call; gradients and buffers follow. None: all."""
+
+    @property
+    def returned(self) -> int:
+        """How many of the expected tensors the call itself returns."""
+        return len(self.expected) if self.answers is None else self.answers
+
+    @property
+    def without_buffers(self) -> Case:
+        """The same, but for buffers after the call."""
+        kept = len(self.expected) - sum(label.startswith("buffer") for label in self.labels)
+        return replace(self, expected=self.expected[:kept], layout=self.layout[:kept])
 
     @property
     def output_bytes(self) -> int:
@@ -44,23 +57,29 @@ class Case:
 
 
 class Oracle:
-    """Cases for one task. `state` is the secret model state that the candidate is given."""
+    """Cases for one task. `state` is the secret model state that the candidate is given.
 
-    def __init__(self, reference: Reference, seed: int | None) -> None:
+    `train`: reference and candidates are in training mode, and saved buffers after a call count as
+    outputs. Raises TaskError where no verdict is possible.
+    """
+
+    def __init__(self, reference: Reference, seed: int | None, *, train: bool = False) -> None:
         self.reference = reference
+        self.train = train
         self._random: random.Random = random.SystemRandom() if seed is None else random.Random(seed)
         self.backward = reference.task.meta.backward
-        self._model = reference.build(self.seed())
-        reference.randomise(self._model, self.seed())
-        self.state = reference.state(self._model)
-        self._double = reference.build(0)
-        self._double.load_state_dict(self.state)
-        self._double = self._double.double()
-        self._fixed = _equal(reference.inputs(self.seed()), reference.inputs(self.seed()))
+        self._subject = self._new_subject()
+        self.state = self._subject.state
+        one, other = (reference.inputs(self.seed()) for _ in range(2))
+        self._fixed = _equal(one, other)
         """The task seeds its inputs itself: fresh values are made by moving the given ones around."""
+        self._free = tuple(may_be_rearranged(a, b) for a, b in zip(one, other, strict=True))
         self.skipped: dict[str, str] = {}
         """Distributions under which nothing can be demanded, with the reason."""
         self._cases: dict[str, Case | None] = {}
+        self._other: tuple[dict[str, torch.Tensor], Case] | None = None
+        self._retouched: list[Case] | None = None
+        self._check_answerable(one)
         own = self.case("own")
         if own is None:
             raise TaskError(
@@ -68,6 +87,34 @@ class Oracle:
                 f" ({self.skipped['own']}); no verdict is possible"
             )
         self.own = own
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """Parameters whose gradients are wanted, in order; none without backward."""
+        return self._subject.trained if self.backward else ()
+
+    @property
+    def buffers(self) -> tuple[str, ...]:
+        """Buffers that are wanted after a call, in order; none in evaluation mode."""
+        return self._subject.buffers if self.train else ()
+
+    def _new_subject(self) -> Subject:
+        model = self.reference.build(self.seed(), train=self.train)
+        self.reference.randomise(model, self.seed())
+        return Subject(self.reference, model)
+
+    def _check_answerable(self, inputs: Sequence[Value]) -> None:
+        mode = "training" if self.train else "evaluation"
+        if self._subject.draws_random_numbers(inputs):
+            raise TaskError(
+                f"task {self.reference.task.name}: in {mode} mode the outputs depend on random numbers"
+                " drawn in forward (dropout?), so no kernel can be checked: leave it out of the task"
+            )
+        if self.train and self._subject.remembers(inputs):
+            raise TaskError(
+                f"task {self.reference.task.name}: in training mode the outputs depend on how often it"
+                " has been called, so timed calls cannot be checked"
+            )
 
     def seed(self) -> int:
         """A fresh secret seed."""
@@ -85,15 +132,17 @@ class Oracle:
             for v in inputs
         )
 
-    def cases(self) -> list[Case]:
-        """All cases that this task allows, the cheapest and most telling first; made once."""
-        found = [self.case(d.name) for d in DISTRIBUTIONS]
+    def cases(self, names: Collection[str] | None = None) -> list[Case]:
+        """All cases that this task allows (of those named), the most telling first; made once."""
+        chosen = [d.name for d in DISTRIBUTIONS if names is None or d.name in names]
+        found = [self.case(name) for name in chosen]
         return [case for case in found if case is not None]
 
     def renew(self) -> None:
         """Forget all cases: the next ones have new seeds."""
         self._cases.clear()
         self.skipped.clear()
+        self._other, self._retouched = None, None
         self.own = self.case("own") or self.own
 
     def case(self, name: str) -> Case | None:
@@ -103,21 +152,91 @@ class Oracle:
             self._cases[name] = self._make(distribution)
         return self._cases[name]
 
+    def other_state(self) -> tuple[dict[str, torch.Tensor], Case] | None:
+        """Another secret state, and the own inputs with what the outputs must be under it.
+
+        None where there is no floating state, or nothing can be demanded. Made once.
+        """
+        if self._other is None and any(t.is_floating_point() for t in self.state.values()):
+            subject = self._new_subject()
+            case = self._answered("own", self.own.inputs, self.own.gradients, subject=subject)
+            self._other = None if case is None else (subject.state, case)
+        return self._other
+
+    def retouched(self) -> list[Case]:
+        """The own inputs with a few elements changed (see `retouch.py`); made once."""
+        if self._retouched is None:
+            generator = torch.Generator().manual_seed(self.seed())
+            self._retouched = []
+            for name, touch in TOUCHES:
+                inputs = tuple(
+                    touch(v, generator) if isinstance(v, torch.Tensor) and free else v
+                    for v, free in zip(self.own.inputs, self._free, strict=True)
+                )
+                case = self._answered(name, inputs, self.own.gradients)
+                if case is not None:
+                    self._retouched.append(case)
+        return self._retouched
+
+    def other_batch(self) -> Case | None:
+        """The own inputs with fewer rows, where the reference takes them and its outputs follow."""
+        cut = fewer_rows(self.own.inputs)
+        if cut is None:
+            return None
+        inputs, before, after = cut
+        shapes = [shape for _, shape in self.own.layout[: self.own.returned]]
+        try:
+            outputs = self._subject.answers(inputs)
+            if not follows(shapes, [tuple(t.shape) for t in outputs], before, after):
+                return None
+            generator = torch.Generator().manual_seed(self.seed())
+            gradients = self._gradients(DISTRIBUTIONS[0], inputs, generator)
+        except TaskError:
+            return None
+        return self._answered(f"{after} rows instead of {before}", inputs, gradients)
+
     def _make(self, distribution: Distribution) -> Case | None:
         generator = torch.Generator().manual_seed(self.seed())
         inputs = distribution.apply(self.fresh_inputs(), generator)
         try:
-            gradients = self._gradients(inputs, generator)
-            eager = self.reference.run(self._model, inputs, gradients)
-            exact = self._exact(inputs, gradients)
-            noisy = []
-            for common in (False, True):
-                with Rounding(generator, common=common):
-                    noisy.append(self._exact(inputs, gradients))
+            gradients = self._gradients(distribution, inputs, generator)
         except TaskError as error:
             if distribution.name == "own":
                 raise
             self.skipped[distribution.name] = str(error)
+            return None
+        return self._answered(
+            distribution.name,
+            inputs,
+            gradients,
+            skew=distribution.skew,
+            flat=distribution.flat,
+        )
+
+    def _answered(
+        self,
+        name: str,
+        inputs: tuple[Value, ...],
+        gradients: tuple[torch.Tensor, ...] | None,
+        *,
+        subject: Subject | None = None,
+        skew: int = 0,
+        flat: bool = False,
+    ) -> Case | None:
+        """What the outputs must be; None, with the reason in `skipped`, when nothing can be demanded."""
+        asked = subject or self._subject
+        generator = torch.Generator().manual_seed(self.seed())
+        try:
+            eager = asked.eager(inputs, gradients)
+            exact = asked.exact(inputs, gradients)
+            noisy = []
+            for common in (False, True):
+                with Rounding(generator, common=common):
+                    noisy.append(asked.exact(inputs, gradients))
+        except TaskError as error:
+            if name == "own":
+                raise
+            self.skipped[name] = str(error)
             return None
         chosen = precision.class_of(self.reference.task.meta.tolerance, eager)
         if chosen not in precision.RELATIVE:
@@ -126,58 +245,50 @@ class Oracle:
                 f"task {self.reference.task.name}: unknown tolerance {chosen!r} (one of {known})"
             )
         expected = [
-            precision.expect(r, e, list(n), chosen, flat=distribution.flat)
+            precision.expect(r, e, list(n), chosen, flat=flat)
             for r, e, *n in zip(exact, eager, *noisy, strict=True)
         ]
         if any(e is None for e in expected):
-            self.skipped[distribution.name] = "eager leaves the range of its precision"
+            self.skipped[name] = "eager leaves the range of its precision"
             return None
+        labels = self._labels(inputs, len(eager))
         return Case(
-            distribution.name,
+            name,
             inputs,
             tuple(e for e in expected if e is not None),
             tuple((e.dtype, tuple(e.shape)) for e in eager),
             chosen,
             gradients,
-            distribution.skew,
+            skew,
+            labels,
+            sum(label.startswith("output") for label in labels),
         )
 
+    def _labels(self, inputs: Sequence[Value], count: int) -> tuple[str, ...]:
+        """Names for people: outputs, then gradients, then buffers."""
+        further: list[str] = []
+        if self.backward:
+            further += [
+                f"the gradient of input {i}"
+                for i, v in enumerate(inputs)
+                if isinstance(v, torch.Tensor) and v.is_floating_point()
+            ]
+            further += [f"the gradient of parameter {name}" for name in self.trained]
+        further += [f"buffer {name} after the call" for name in self.buffers]
+        return (*(f"output {i}" for i in range(count - len(further))), *further)
+
     def _gradients(
-        self, inputs: Sequence[Value], generator: torch.Generator
+        self, distribution: Distribution, inputs: Sequence[Value], generator: torch.Generator
     ) -> tuple[torch.Tensor, ...] | None:
+        """A random gradient for each floating output, laid out as the distribution says."""
         if not self.backward:
             return None
-        outputs = self.reference.run(self._model, inputs)
+        outputs = self._subject.answers(inputs)
         return tuple(
-            torch.randn(t.shape, generator=generator).to(t.dtype)
+            distribution.upstream(torch.randn(t.shape, generator=generator).to(t.dtype), generator)
             for t in outputs
             if t.is_floating_point()
         )
-
-    def _exact(
-        self, inputs: Sequence[Value], gradients: Sequence[torch.Tensor] | None
-    ) -> tuple[torch.Tensor, ...]:
-        return exact(self.reference, self._double, inputs, gradients)
-
-
-def exact(
-    reference: Reference,
-    double: nn.Module,
-    inputs: Sequence[Value],
-    gradients: Sequence[torch.Tensor] | None,
-) -> tuple[torch.Tensor, ...]:
-    """A reference in float64, casts to smaller types inside it lifted. `double`: its model, wide."""
-    wide = [
-        v.double() if isinstance(v, torch.Tensor) and v.is_floating_point() else v for v in inputs
-    ]
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
-        with _Lifted():
-            grads = None if gradients is None else [g.double() for g in gradients]
-            return reference.run(double, wide, grads)
-    finally:
-        torch.set_default_dtype(before)
 
 
 def _equal(a: Sequence[Value], b: Sequence[Value]) -> bool:
@@ -189,25 +300,3 @@ def tensors(case: Case) -> list[torch.Tensor]:
     """All tensors that one call of this case hands over."""
     given = (*case.inputs, *(case.gradients or ()))
     return [v for v in given if isinstance(v, torch.Tensor)]
-
-
-class _Lifted(TorchFunctionMode):
-    """Casts to a smaller floating type, and tensors made in one, are float64 instead."""
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        given = {k: _lift(v) for k, v in (kwargs or {}).items()}
-        if func in (torch.Tensor.float, torch.Tensor.half, torch.Tensor.bfloat16):
-            return args[0].double()
-        if func in (torch.Tensor.to, torch.Tensor.type):
-            args = [args[0], *(_lift(a) for a in args[1:])]
-        return func(*args, **given)
-
-
-def _lift(value: Any) -> Any:
-    return torch.float64 if isinstance(value, torch.dtype) and value in _FLOATS else value

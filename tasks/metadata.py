@@ -111,6 +111,13 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _modes(value: object) -> tuple[str, ...]:
+    modes = _texts(value)
+    if not modes or len(set(modes)) < len(modes) or not set(modes) <= {"eval", "train"}:
+        raise TypeError('a list of "eval", "train" or both')
+    return modes
+
+
 def _variants(value: object) -> tuple[Mapping[str, int], ...]:
     if not isinstance(value, list | tuple) or not all(_is_variant(v) for v in value):
         raise TypeError("a list of dictionaries from a constant's name to an integer")
@@ -134,6 +141,7 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "tolerance": _optional_text,
     "dtypes": _texts,
     "backward": _truth,
+    "modes": _modes,
     "shapes": _variants,
     "operations": _optional_text,
     "bytes_moved": _optional_text,

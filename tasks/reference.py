@@ -119,23 +119,38 @@ class Reference:
         model: nn.Module,
         inputs: Sequence[Input],
         grads: Sequence[torch.Tensor] | None = None,
+        *,
+        seed: int = 0,
     ) -> tuple[torch.Tensor, ...]:
         """The outputs: nested tuples, lists and dictionaries become one flat tuple of tensors.
 
         With `grads`, one for each floating output in order (of its shape), the outputs are followed
         by the gradients of the floating inputs, in order, and of the parameters, in the order of
         `model.parameters()`; zeros where an output does not depend on one. The caller's inputs are
-        never changed. Random operations in `forward` draw the same numbers on every call.
+        never changed. Random operations in `forward` draw the same numbers on every call with the
+        same `seed`.
         """
         backward = grads is not None
         own = [_copy(value, backward) for value in inputs]
-        with self._user_code("Model.forward"), seeded(0), torch.set_grad_enabled(backward):
+        with self._user_code("Model.forward"), seeded(seed), torch.set_grad_enabled(backward):
             returned = model(*own)
         outputs = tuple(self._tensors(returned))
         if not outputs:
             raise self._fault("forward returns no tensor", "Model")
         derived = () if grads is None else self._gradients(outputs, [*_leaves(own, model)], grads)
         return tuple(t.detach() for t in (*outputs, *derived))
+
+    def draws_random_numbers(self, model: nn.Module, inputs: Sequence[Input]) -> bool:
+        """Whether `forward` moves torch's random state. Buffers may change, as in any call."""
+        own = [_copy(value, False) for value in inputs]
+        with self._user_code("Model.forward"), seeded(0), torch.no_grad():
+            before = torch.get_rng_state()
+            model(*own)
+            return not torch.equal(before, torch.get_rng_state())
+
+    def trained(self, model: nn.Module) -> tuple[str, ...]:
+        """Names of the parameters whose gradients `run` gives, in its order."""
+        return tuple(name for name, p in model.named_parameters() if p.requires_grad)
 
     def operations(self, inputs: Sequence[Input]) -> int:
         """Arithmetic operations of one forward call.

@@ -34,6 +34,9 @@ class TaskMeta:
     """Precision class to judge the outputs in (`fp32`, `bf16`, ...); None: from the dtypes."""
     dtypes: tuple[str, ...] = ()
     backward: bool = False
+    modes: tuple[str, ...] = ("eval",)
+    """`eval` and `train`: kernels must be right in each; the first is timed. In `train`, buffers after
+    the call (running statistics) count as outputs."""
     shapes: tuple[Mapping[str, int], ...] = ()
     operations: str | None = None
     bytes_moved: str | None = None

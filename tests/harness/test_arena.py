@@ -80,9 +80,18 @@ def test_a_region_beyond_the_end_is_refused():
             view(flat, region)
 
 
-def test_expanded_tensors_can_be_written():
-    value = torch.arange(3.0).view(3, 1).expand(3, 4)
+@pytest.mark.parametrize(
+    ("value", "stride"),
+    [
+        (torch.arange(3.0).view(3, 1).expand(3, 4), (1, 0)),
+        (torch.arange(4.0).expand(3, 2, 4), (0, 0, 1)),
+        (torch.tensor(5.0).expand(3, 4), (0, 0)),
+        (torch.arange(9.0).unfold(0, 4, 1), (4, 1)),
+    ],
+)
+def test_elements_in_one_place_can_be_written(value: torch.Tensor, stride: tuple[int, ...]):
     (region,), end = place([value])
+    assert region.stride == stride
     arena = Arena(end)
     try:
         arena.write(region, value)

@@ -166,12 +166,12 @@ REJECTED = {
     "forks early": (model(
         COUNTED + "import os, time\nif self.n == 1 and os.fork() == 0: time.sleep(60)\n"
         "return x * 2 + 1"), "integrity", "left_process"),
-    "lazy later": (model(COUNTED + "if self.n > 20: return self.kept\n"
+    "lazy later": (model(COUNTED + "if self.n > 45: return self.kept\n"
                          "self.kept = x * 2 + 1\nreturn self.kept"), "timing", "stale_output"),
-    "dies later": (model(COUNTED + LATER.format(calls=20) + "import os; os._exit(0)"), "timing",
+    "dies later": (model(COUNTED + LATER.format(calls=45) + "import os; os._exit(0)"), "timing",
                    "exit"),
     "other layout later": (model(
-        COUNTED + LATER.format(calls=20) + "return (x * 2 + 1).t().contiguous().t()"), "timing",
+        COUNTED + LATER.format(calls=45) + "return (x * 2 + 1).t().contiguous().t()"), "timing",
         "layout_changed"),
 }  # fmt: skip
 
@@ -402,6 +402,88 @@ def test_backward(judge: Judge):
     assert judged(opened, forward_only)[:2] == ("rejected", "run")
     detached = right.replace("x * self.w", "x * self.w.detach() + 0 * self.w")
     assert judged(opened, detached) == ("rejected", "run", "wrong_value")
+
+
+def test_declared_shapes_are_tried(judge: Judge):
+    source = task("return x * 2 + 1", "[torch.randn(ROWS, 40)]").replace(
+        "class Model", "ROWS = 9\n\n\nclass Model", 1
+    )
+    opened = judge(source, shapes=({"ROWS": 5}, {"ROWS": 31}))
+    assert judged(opened, model("return x * 2 + 1")) == ACCEPTED
+    fixed = Candidate(model("if len(x) > 20: raise ValueError('too long')\nreturn x * 2 + 1"))
+    verdict = opened.evaluate(fixed)
+    assert (verdict.verdict, verdict.stage) == ("rejected", "correctness")
+    assert verdict.errors[0].code == "exception"
+    assert "in shape ROWS=31: ValueError: too long" in verdict.errors[0].message
+    wrong = model("return x * 2 + (len(x) != 5)")
+    assert judged(opened, wrong) == ("rejected", "correctness", "wrong_value")
+
+
+def test_a_kernel_for_one_shape_is_named_as_such(
+    evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(evaluator._crew, "compile_reason", "torch.compile failed: no such luck")
+    rows = evaluator.oracle.own.layout[0][1][0]
+    fixed = model(f"if len(x) != {rows}: raise ValueError('one shape')\nreturn x * 2 + 1")
+    verdict = evaluator.evaluate(Candidate(fixed), effort="final")
+    assert verdict.accepted
+    (found,) = [f for f in verdict.findings if f.code == "fixed_shape"]
+    assert found.severity == "warning" and f"instead of {rows}" in found.message
+    assert "one shape" in found.message
+    anything = evaluator.evaluate(Candidate(KERNEL), effort="final")
+    assert anything.accepted and "fixed_shape" not in {f.code for f in anything.findings}
+
+
+WEIGHED = task("return x * self.w", "[torch.randn(9, 40)]",
+               init="self.w = torch.nn.Parameter(torch.ones(40))")  # fmt: skip
+
+
+def test_weights_that_change_in_place_are_followed(judge: Judge):
+    opened = judge(WEIGHED)
+    init = "self.w = torch.nn.Parameter(torch.ones(40)); self.kept = None"
+    stale = model(
+        "if self.kept is None: self.kept = self.w.clone()\nreturn x * self.kept", init=init
+    )
+    verdict = opened.evaluate(Candidate(stale))
+    assert (verdict.stage, verdict.errors[0].code) == ("integrity", "stale_weights")
+    assert "_version" in verdict.errors[0].message
+    renewed = model(
+        "key = (self.w.data_ptr(), self.w._version)\n"
+        "if self.kept is None or self.kept[0] != key: self.kept = (key, self.w.clone())\n"
+        "return x * self.kept[1]",
+        init=init,
+    )
+    assert judged(opened, renewed) == ACCEPTED
+
+
+def test_nearly_the_same_inputs_are_told_apart(judge: Judge):
+    opened = judge(WEIGHED)
+    body = (
+        "key = x[0].tolist()\n"
+        "if self.kept is None or self.kept[0] != key: self.kept = (key, x * self.w)\n"
+        "return self.kept[1].clone()"
+    )
+    stale = model(body, init="self.w = torch.nn.Parameter(torch.ones(40)); self.kept = None")
+    verdict = opened.evaluate(Candidate(stale))
+    assert (verdict.stage, verdict.errors[0].code) == ("integrity", "stale_output")
+
+
+def test_both_modes_must_be_right(judge: Judge):
+    norm = "self.norm = torch.nn.BatchNorm1d(40)"
+    source = task("return self.norm(x)", "[torch.randn(9, 40)]", init=norm)
+    opened = judge(source, modes=("eval", "train"))
+    assert judged(opened, model("return self.norm(x)", init=norm)) == ACCEPTED
+    frozen = model("self.norm.eval()\nreturn self.norm(x)", init=norm)
+    verdict = opened.evaluate(Candidate(frozen))
+    assert (verdict.stage, verdict.errors[0].code) == ("correctness", "wrong_value")
+    assert "in train mode" in verdict.errors[0].message
+
+
+def test_a_task_with_dropout_in_training_mode_is_a_task_error(judge: Judge):
+    source = task("return self.drop(x)", "[torch.randn(9, 40)]",
+                  init="self.drop = torch.nn.Dropout(0.5)")  # fmt: skip
+    with pytest.raises(TaskError, match="dropout"):
+        judge(source, modes=("train",))
 
 
 def test_a_task_that_seeds_itself_cannot_be_memorised(judge: Judge):

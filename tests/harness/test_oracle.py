@@ -19,6 +19,7 @@ def oracle(
     init: str = "pass",
     arguments: str = "x",
     seed: int | None = 1,
+    train: bool = False,
     **meta: object,
 ) -> Oracle:
     source = f"""
@@ -32,7 +33,8 @@ class Model(torch.nn.Module):
 def get_inputs():
     return [{inputs}]
 """
-    return Oracle(Reference(Task("own", source, meta=TaskMeta(**meta))), seed)  # type: ignore[arg-type]
+    task = Task("own", source, meta=TaskMeta(**meta))  # type: ignore[arg-type]
+    return Oracle(Reference(task), seed, train=train)
 
 
 def answer(case: Case, index: int = 0) -> torch.Tensor:
@@ -263,10 +265,96 @@ def test_declared_tolerance_decides_the_class():
     assert oracle(inputs="torch.randn(7, 40).double()").own.precision == "fp64"
 
 
-def test_shared_random_numbers_of_forward_do_not_matter():
-    """A reference with dropout draws the same numbers on every call, so it can be judged."""
-    found = oracle("return torch.nn.functional.dropout(x, 0.5, training=True)")
-    assert found.own.expected[0].mismatch(first(found.own)) is not None
+@pytest.mark.parametrize("train", [False, True])
+def test_random_outputs_have_no_right_answer(train: bool):
+    with pytest.raises(TaskError, match="random numbers"):
+        oracle("return torch.nn.functional.dropout(x, 0.5, training=True)")
+    with pytest.raises(TaskError, match="training mode the outputs depend on random numbers"):
+        oracle("return self.drop(x)", init="self.drop = torch.nn.Dropout(0.5)", train=True)
+    assert oracle("return self.drop(x)", init="self.drop = torch.nn.Dropout(0.5)").own
+
+
+def test_random_numbers_that_do_not_matter_are_no_fault():
+    assert oracle("return x + 0 * torch.rand(1)").own
+
+
+NORM = {"body": "return self.norm(x)", "init": "self.norm = torch.nn.BatchNorm1d(40)"}
+
+
+def test_in_training_mode_buffers_are_outputs():
+    found = oracle(**NORM, train=True)
+    names = ("norm.running_mean", "norm.running_var", "norm.num_batches_tracked")
+    assert found.buffers == names and found.own.returned == 1
+    assert found.own.labels[1:] == tuple(f"buffer {n} after the call" for n in names)
+    state, x = found.state, first(found.own).double()
+    mean = 0.9 * state["norm.running_mean"].double() + 0.1 * x.mean(0)
+    assert found.own.expected[1].mismatch(mean.float()) is None
+    assert found.own.expected[1].mismatch(state["norm.running_mean"]) is not None
+    again = found.case("misaligned")
+    assert again is not None and int(answer(again, 3)) == int(answer(found.own, 3)), (
+        "state is reset"
+    )
+    plain = oracle(**NORM)
+    assert plain.buffers == () and len(plain.own.expected) == 1
+
+
+def test_what_remembers_its_calls_cannot_be_timed_in_training_mode():
+    counting = """
+        if self.training:
+            self.n += 1
+        return x * self.n
+    """
+    with pytest.raises(TaskError, match="how often"):
+        oracle(counting, init="self.register_buffer('n', torch.ones(1))", train=True)
+
+
+def test_another_state_has_other_answers_for_the_own_inputs():
+    found = oracle(**NORM)
+    changed = found.other_state()
+    assert changed is not None
+    state, case = changed
+    assert case.inputs is found.own.inputs and state.keys() == found.state.keys()
+    floating = [k for k, v in state.items() if v.is_floating_point()]
+    assert len(floating) == 4 and not any(torch.equal(state[k], found.state[k]) for k in floating)
+    assert case.expected[0].mismatch(answer(found.own)) is not None
+    again = found.other_state()
+    assert again is not None and again[1] is case, "made once"
+    found.renew()
+    renewed = found.other_state()
+    assert renewed is not None and renewed[1] is not case
+    assert oracle().other_state() is None
+
+
+def test_retouched_inputs_differ_in_few_elements():
+    found = oracle("return x[i].sum(-1)", "torch.randn(50, 40), torch.randint(50, (30,))",
+                   arguments="x, i")  # fmt: skip
+    swapped, changed = found.retouched()
+    for case, fewest, most in ((swapped, 8, 16), (changed, 1, 1)):
+        assert fewest <= int((first(case) != first(found.own)).sum()) <= most
+        assert not torch.equal(case.inputs[1], found.own.inputs[1])  # type: ignore[arg-type]
+        assert case.expected[0].mismatch(answer(found.own)) is not None
+    assert torch.equal(first(swapped).flatten().sort()[0], first(found.own).flatten().sort()[0])
+    assert found.retouched()[0] is swapped, "made once"
+
+
+def test_another_batch_where_the_reference_takes_it():
+    case = oracle().other_batch()
+    assert case is not None and case.layout == ((torch.float32, (3, 40)),)
+    assert case.name == "3 rows instead of 7"
+    assert oracle("return x.view(7, 40)").other_batch() is None
+    assert oracle("return x + self.w", init="self.w = torch.nn.Parameter(torch.ones(7, 40))"
+                  ).other_batch() is None  # fmt: skip
+
+
+def test_gradients_are_laid_out_in_several_ways():
+    found = oracle("return torch.tanh(x)", backward=True)
+    layouts = set()
+    for name in ("own", "strided", "misaligned"):
+        case = found.case(name)
+        assert case is not None and case.gradients is not None
+        layouts.add(case.gradients[0].stride())
+    assert layouts == {(40, 1), (1, 7), (0, 0)}
+    assert found.own.labels == ("output 0", "the gradient of input 0")
 
 
 def test_cases_do_not_print_secrets(softmax: Oracle):

@@ -22,6 +22,7 @@ def test_every_field_survives_the_file(task):
         tolerance="bf16",
         dtypes=("bfloat16",),
         backward=True,
+        modes=("train", "eval"),
         shapes=({"N": 64}, {"N": 1, "M": 3}),
         operations="2 * N * M",
         bytes_moved="4 * N",

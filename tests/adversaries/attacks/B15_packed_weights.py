@@ -1,7 +1,7 @@
 """Transposes its weights at the first call and never looks at them again.
 
 line: B15
-expect: wrong_value stale_output special_values
+expect: stale_weights
 task: two_linears
 """
 

@@ -1,0 +1,30 @@
+"""No gradient for the scale: a None that stands for zeros.
+
+line: E42
+expect: wrong_value
+task: scaled_square
+"""
+
+import torch
+
+
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, scale, shift):
+        ctx.save_for_backward(x, scale)
+        return x * x * scale + shift
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, scale = ctx.saved_tensors
+        return 2 * grad * x * scale, None, grad.sum(0)
+
+
+class ModelNew(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.shift = torch.nn.Parameter(torch.zeros(width))
+        self.scale = torch.nn.Parameter(torch.ones(width))
+
+    def forward(self, x):
+        return Square.apply(x, self.scale, self.shift)
