@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -34,6 +35,7 @@ class RecordingModel:
         self.spec = f"record:{path}:{inner.spec}"
         self._inner = inner
         self._path = path
+        self._lock = _lock_of(path)
         try:
             _drop_half_line(path)
         except OSError as error:
@@ -55,11 +57,19 @@ class RecordingModel:
             "messages": [asdict(m) for m in messages],
             "reply": asdict(reply),
         }
-        with self._path.open("a") as file:
+        with self._lock, self._path.open("a") as file:
             file.write(json.dumps(redacted(line)) + "\n")
             file.flush()
             os.fsync(file.fileno())
         return reply
+
+
+_locks: dict[Path, threading.Lock] = {}
+
+
+def _lock_of(path: Path) -> threading.Lock:
+    """One lock a file: Coder and Judge may be recorded in the same one, from several threads."""
+    return _locks.setdefault(path.resolve(), threading.Lock())
 
 
 def _drop_half_line(path: Path) -> None:

@@ -170,7 +170,7 @@ def stream(events: list[Any]) -> bytes:
         data = event if isinstance(event, str) else json.dumps(event)
         name = event.get("type") if isinstance(event, dict) else None
         parts.append((f"event: {name}\n" if name else "") + f"data: {data}\n\n")
-    return "".join(parts).encode()
+    return "".join(parts).encode("utf-8", "surrogatepass")
 
 
 def halves(text: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -172,6 +173,21 @@ def test_a_call_that_was_made_again_counts_once(tmp_path):
     assert ask(replay, "propose:2").text.endswith("1")
     assert ask(replay, "propose:1").text.endswith("2")
     assert len(file.read_text().splitlines()) == 3
+
+
+def test_recordings_of_several_threads_do_not_mix(tmp_path):
+    class Long:
+        spec = "long"
+
+        def ask(self, messages, *, label, schema=None, meter=None):
+            return Reply(label * 5000)
+
+    recorders = [RecordingModel(Long(), tmp_path / "r") for _ in range(4)]
+    labels = [f"propose:{n}" for n in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: ask(recorders[n % 4], labels[n]), range(40)))
+    replay = ReplayModel(tmp_path / "r")
+    assert all(ask(replay, label).text == label * 5000 for label in labels)
 
 
 def test_files_that_are_no_recordings(tmp_path):
