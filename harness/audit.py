@@ -74,6 +74,7 @@ def audit(
     Raises TaskError where the task cannot be judged at all.
     """
     bench = _Bench(task, seed)
+    bench.check_itself()
     deadline = time.monotonic() + seconds
     found: dict[str, list[MutantFound]] = {"equivalent": [], "survived": [], "killed": []}
     trials: list[Answer | Mutant] = [*answers(bench.oracle), *bench.mutants()]
@@ -115,6 +116,16 @@ class _Bench:
             all(_one_number(case.expected[i].value) for case in self.cases)
             for i in range(len(self.oracle.own.expected))
         ]
+
+    def check_itself(self) -> None:
+        """Raise TaskError where the reference itself, made anew like a mutant, would be killed."""
+        again = Mutant("the reference itself", "source", source=self.task.source + "\n")
+        if self.fate(again) == ("survived" if all(self.constant) else "equivalent"):
+            return
+        raise TaskError(
+            f"task {self.task.name}: the reference, built once more with the same state, gives other"
+            " answers: what forward uses must be a parameter, a saved buffer, an input or a constant"
+        )
 
     def fate_of_answer(self, answer: Answer) -> str:
         """`killed`, `equivalent` or `survived`."""

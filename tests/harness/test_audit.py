@@ -161,6 +161,22 @@ def test_equal_seeds_give_equal_results():
     assert one == same and one.survivors
 
 
+def test_a_reference_that_fails_its_own_checks_is_no_sound_task(monkeypatch: pytest.MonkeyPatch):
+    """Every mutant of it would be killed, and that would mean nothing."""
+    monkeypatch.setattr(audit._Bench, "_rejected", lambda *_: True)
+    with pytest.raises(TaskError, match="gives other answers"):
+        audit.audit(task("return torch.tanh(x)"))
+
+
+def test_state_that_no_kernel_is_given_makes_a_task_weak():
+    """Eager and float64 disagree as much as two draws of it, and so much is then forgiven."""
+    planted = task(
+        "return x * self.secret",
+        init="self.register_buffer('secret', torch.randn(64), persistent=False)",
+    )
+    assert weakness(oracle(planted)) == "zeros"
+
+
 def test_what_is_left_out_is_said():
     planted = task("return torch.tanh(x * 3 + 1)")
     whole = audit.audit(planted)
