@@ -56,7 +56,7 @@ _FRAME = re.compile(r"^\s*#\d+ .* in (.+?) (?:\S*/)?(kernel-[0-9a-f]{12}\.cpp):(
 _PLACE = re.compile(
     r"is located (\d+) bytes (?:to the )?(left|right|before|after|inside)(?: of)? (?:of )?(\d+)-byte region"
 )
-_VARIABLE = re.compile(r"'([^']{1,80})'[^\n]*<== Memory access at offset")
+_VARIABLE = re.compile(r"'([^'\n]{1,80})'(?: \(line \d+\))? <== Memory access at offset")
 _UNDEFINED_LINE = re.compile(r"(kernel-[0-9a-f]{12}\.cpp):(\d+):\d+: runtime error: ([^\n]{1,300})")
 
 

@@ -1,6 +1,7 @@
 """Guarded buffers: what lies in them is the same, and one step beyond is death."""
 
 import ctypes
+import faulthandler
 import mmap
 import os
 import signal
@@ -26,6 +27,7 @@ def ends_by(do: Callable[[], object]) -> int:
     """The signal that ends a child which does this; 0: it lives."""
     pid = os.fork()
     if pid == 0:
+        faulthandler.disable()
         do()
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
