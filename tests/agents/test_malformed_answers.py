@@ -202,7 +202,8 @@ PIECES = [
     "```", "~~~", "```python\n", "\n", "\r\n", '"""', "'", "\\n", "\0", "\ufeff", "\u2028", "(" * 200,
     "{" * 200, "[", "}", "@@", "<<<<<<< SEARCH\n", "=======\n", ">>>>>>> REPLACE\n", "&lt;", "<think>",
     "</think>", "class ModelNew:", "ModelNew = 1\n", "NOTE:", "P = tuned(V=[1, 2])\n", "tuned(", "\x0c",
-    '{"cause": "a", "change": 3}', "NaN", "-Infinity", "1e999", '"predicted_gain": ', "\t", "> ", "\U0001d518", LONG,
+    '{"cause": "a", "change": 3}', "NaN", "-Infinity", "1e999", '"predicted_gain": ', "\t", "> ",
+    "\U0001d518", LONG,
 ]  # fmt: skip
 
 
