@@ -91,13 +91,16 @@ class Builder:
         text, built = scratch / "kernel.cpp", scratch / "kernel.so"
         text.write_text(source)
         argv = inline_cpp.command(self.compiler, text, built, flags, scratch)
-        cage = Cage(str(scratch), python_folders(), cpu_seconds=int(BUILD_SECONDS), user=user)
+        seconds = int(BUILD_SECONDS)
+        cage = Cage(str(scratch), python_folders(), disk=None, cpu_seconds=seconds, user=user)
         log_file = folder / "output.log"  # beside the scratch folder: out of the compiler's reach
-        status, _ = self._nursery.reap(self._nursery.run(cage, argv, log_file), BUILD_SECONDS)
+        end = self._nursery.reap(self._nursery.run(cage, argv, log_file), BUILD_SECONDS)
         log = log_file.read_text(errors="replace")[:20_000]
-        said = log.replace(str(text), "kernel.cpp").strip()
-        if status != 0 or not built.is_file() or built.is_symlink():
-            how = "took too long" if status is None else f"ended with status {status}"
+        said = log.replace(f"{scratch}/", "").replace(str(scratch), ".").strip()
+        if end.reason:
+            raise BuildError(f"the compiler was stopped: {end.reason}")
+        if end.status != 0 or not built.is_file() or built.is_symlink():
+            how = "took too long" if end.status is None else f"ended with status {end.status}"
             raise BuildError(said or f"the compiler {how}")
         self._cache.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=self._cache, delete=False) as part:

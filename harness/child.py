@@ -39,7 +39,6 @@ def main(config: dict[str, Any], connection: int, arena: int, board: int) -> Non
     memory = mmap.mmap(os.dup(arena), config["arena_size"], prot=rights)
     slots = memoryview(mmap.mmap(os.dup(board), 0)).cast("Q")
     scratch = config["cage"]["scratch"]
-    redirect(config["log"])
     os.chdir(scratch)
     os.environ.update(config["environment"])
     os.sched_setaffinity(0, config["cpus"])

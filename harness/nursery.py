@@ -8,17 +8,19 @@ import os
 import random
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from kernelwright.harness.errors import HarnessError
+from kernelwright.harness.keeper import children, descendants, lives
 from kernelwright.harness.sandbox import Cage, level
 from kernelwright.harness.sandbox.cage import FIRST_USER
 
@@ -29,13 +31,37 @@ ALLOCATOR = (
 )
 """Keeps large blocks in the heap: a fresh mmap per output costs more than many kernels do."""
 _START_SECONDS = 120
+_CREDENTIALS = struct.Struct("iII")
+
+
+@dataclass(frozen=True)
+class End:
+    """How a worker ended."""
+
+    status: int | None
+    """Exit status, negative for a signal. None: it had to be killed."""
+    strays: int
+    """Processes that it left behind."""
+    reason: str | None
+    """What it had too much of, in words, when it was ended for that."""
 
 
 class Nursery:
-    """Starts the pre-warmed process once; forks workers and runs caged programs from it."""
+    """Starts the pre-warmed process once; forks workers and runs caged programs from it.
 
-    def __init__(self, *, threads: int) -> None:
+    `namespaces`: whether workers get their own, by default where the machine allows.
+    """
+
+    def __init__(
+        self,
+        *,
+        threads: int,
+        environment: Mapping[str, str] | None = None,
+        namespaces: bool | None = None,
+    ) -> None:
         self.threads = threads
+        self._alone = level().namespaces if namespaces is None else namespaces
+        self._keepers: dict[int, tuple[int, int]] = {}
         self.cpus = sorted(os.sched_getaffinity(0))[:threads]
         self.root = Path(tempfile.mkdtemp(prefix="kernelwright-", dir=_base()))
         self.root.chmod(0o711)
@@ -46,15 +72,22 @@ class Nursery:
         with theirs:
             self._log = (self.root / "zygote.log").open("wb")
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "kernelwright.harness.zygote", str(theirs.fileno())],
+                [
+                    sys.executable,
+                    "-m",
+                    "kernelwright.harness.house",
+                    str(theirs.fileno()),
+                    "alone" if self._alone else "shared",
+                ],
                 pass_fds=[theirs.fileno()],
-                env=scrubbed_environment(threads),
+                env={**scrubbed_environment(threads), **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
                 cwd=self.root,
             )
         self._control = ours
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         try:
             self._control.settimeout(_START_SECONDS)
             self._answer("start")
@@ -80,8 +113,8 @@ class Nursery:
         `tmp` inside it may be written by the worker, `builds` only read.
         """
         folder = self.root / f"w{next(self._numbers)}"
-        (folder / "tmp").mkdir(parents=True)
-        (folder / "builds").mkdir()
+        for name in ("tmp", "builds", "root"):
+            (folder / name).mkdir(parents=True)
         if not (caged and level().own_user):
             return folder, None
         user = next(self._users)
@@ -89,24 +122,25 @@ class Nursery:
         return folder, user
 
     def fork(self, config: Mapping[str, Any], descriptors: Sequence[int]) -> int:
-        """Fork a worker with a socket and an arena; returns its process id."""
-        return self._pid({"fork": dict(config)}, descriptors)
+        """Fork a worker with descriptors of its own; returns its process id."""
+        return self._start({"fork": dict(config)}, descriptors)
 
     def run(self, cage: Cage, argv: Sequence[str], log: Path) -> int:
         """Start a caged program whose output goes to `log`; returns its process id."""
-        return self._pid({"run": asdict(cage), "argv": list(argv), "log": str(log)}, [])
+        return self._start({"run": asdict(cage), "argv": list(argv), "log": str(log)}, [])
 
-    def sweep(self) -> int:
-        """Kill daemons that workers left behind; returns how many there were."""
-        return int(self._ask({"sweep": True}, [])["strays"])
+    def strays(self, pid: int) -> int:
+        """How many processes live beside a worker in its tree."""
+        _, keeper = self._keepers[pid]
+        return sum(lives(other) for other in descendants(keeper) if other != pid)
 
-    def reap(self, pid: int, timeout: float) -> tuple[int | None, int]:
-        """Wait, then kill what is left of a worker.
-
-        Returns its exit status (None: it had to be killed) and how many strays it left behind.
-        """
-        answer = self._ask({"reap": pid, "timeout": timeout}, [])
-        return answer["status"], answer["strays"]
+    def reap(self, pid: int, timeout: float) -> End:
+        """Wait for a worker, then kill what is left of it and of all that it started."""
+        if pid not in self._keepers:
+            return End(None, 0, None)
+        keeper, _ = self._keepers.pop(pid)
+        answer, _ = self._ask({"end": keeper, "timeout": timeout}, [])
+        return End(answer["status"], answer["strays"], answer["reason"])
 
     def close(self) -> None:
         """End the process, everything that it forked, and all scratch folders."""
@@ -119,10 +153,21 @@ class Nursery:
         self._log.close()
         remove(self.root)
 
-    def _pid(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> int:
-        return int(self._ask(request, descriptors)["pid"])
+    def _start(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> int:
+        answer, keeper = self._ask(request, descriptors)
+        keeper = keeper if self._alone else answer["keeper"]
+        below = children(keeper)
+        if not below:
+            end, _ = self._ask({"end": answer["keeper"], "timeout": 0.0}, [])
+            log = str(request["log"] if "log" in request else request["fork"]["log"])
+            said = Path(log).read_text(errors="replace")[-2000:].strip()
+            raise HarnessError(f"a worker could not start: {said or end}")
+        self._keepers[below[0]] = (answer["keeper"], keeper)
+        return below[0]
 
-    def _ask(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> dict[str, Any]:
+    def _ask(
+        self, request: Mapping[str, Any], descriptors: Sequence[int]
+    ) -> tuple[dict[str, Any], int]:
         with self._lock:
             try:
                 socket.send_fds(self._control, [json.dumps(request).encode()], list(descriptors))
@@ -130,9 +175,12 @@ class Nursery:
                 raise HarnessError(f"the pre-warmed process is gone: {error}") from error
             return self._answer("answer")
 
-    def _answer(self, what: str) -> dict[str, Any]:
+    def _answer(self, what: str) -> tuple[dict[str, Any], int]:
+        """An answer, and the process id that it is about in our own numbers."""
         try:
-            data = self._control.recv(1 << 16)
+            data, ancillary, _, _ = self._control.recvmsg(
+                1 << 16, socket.CMSG_SPACE(_CREDENTIALS.size)
+            )
         except OSError as error:
             raise HarnessError(f"the pre-warmed process did not {what}: {error}") from error
         if not data:
@@ -141,7 +189,12 @@ class Nursery:
         answer: dict[str, Any] = json.loads(data)
         if "error" in answer:
             raise HarnessError(f"the pre-warmed process failed: {answer['error']}")
-        return answer
+        pids = [
+            _CREDENTIALS.unpack(payload)[0]
+            for _, kind, payload in ancillary
+            if kind == socket.SCM_CREDENTIALS
+        ]
+        return answer, pids[0]
 
 
 def remove(folder: Path) -> None:

@@ -1,12 +1,13 @@
-"""The pre-warmed process: it has torch imported and forks a worker in milliseconds.
+"""The pre-warmed process: it has torch imported and starts a worker in milliseconds.
 
-Run as `python -m kernelwright.harness.zygote FD`. It never runs an operator (a fork with OpenMP threads
-behind it would hang), holds no answer and no secret, and reaps what it forked, strays included.
-Requests on FD (a SOCK_SEQPACKET pair), JSON, one at a time:
-  {"fork": {...WorkerConfig}} with two descriptors (socket, arena) -> {"pid": n}
-  {"run": {...}, "argv": [...], "log": path} -> {"pid": n}     a caged program, the compiler
-  {"sweep": true}               -> {"strays": n}  daemons that workers left, killed
-  {"reap": pid, "timeout": s}   -> {"status": n or null, "strays": n}
+It never runs an operator (a fork with OpenMP threads behind it would hang), holds no answer and no secret.
+Each worker lies in the hands of a keeper (`keeper.py`), which is a child of this process.
+Requests on its control socket (SOCK_SEQPACKET), JSON, one at a time:
+  {"fork": {...}} with descriptors                   -> {"keeper": n}   a worker
+  {"run": {...}, "argv": [...], "log": path}        -> {"keeper": n}   a caged program, the compiler
+  {"end": n, "timeout": s}                          -> {"status": n or null, "strays": n, "reason": text}
+From inside namespaces an answer with a keeper carries its process id also as credentials, which the kernel
+translates into the receiver's numbers; the number in the text is the one to give back.
 """
 
 from __future__ import annotations
@@ -18,151 +19,187 @@ import json
 import os
 import signal
 import socket
-import sys
-import time
-from pathlib import Path
+import struct
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy  # noqa: F401 - imported once, here, for every worker
 import torch
 
 from kernelwright.harness import child
-from kernelwright.harness.sandbox import Cage, enter
+from kernelwright.harness.keeper import Limits, children, keep
+from kernelwright.harness.sandbox import Cage, enter, files, isolate, namespaces
+from kernelwright.harness.sandbox.cage import offer_to_the_killer
 from kernelwright.harness.sandbox.system import PR_SET_CHILD_SUBREAPER, die_with_parent, prctl
 
-
-def main() -> None:
-    """Serve requests until the other side closes."""
-    die_with_parent(os.getppid())  # one that died before has closed the socket
-    prctl(PR_SET_CHILD_SUBREAPER, 1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    control = socket.socket(fileno=int(sys.argv[1]))
-    # The name that candidates import; loaded here because the cage hides this package's files.
-    importlib.import_module("kernelwright.inline")
-    gc.collect()
-    gc.freeze()  # workers collect only what is theirs: torch's heap costs 60 ms a round
-    known: set[int] = set()
-    control.send(json.dumps({"torch": torch.__version__}).encode())
-    while True:
-        data, ancillary, _, _ = control.recvmsg(1 << 16, socket.CMSG_SPACE(8 * 4))
-        if not data:
-            break
-        descriptors = array.array("i")
-        for _, _, payload in ancillary:
-            descriptors.frombytes(payload[: len(payload) // 4 * 4])
-        request = json.loads(data)
-        try:
-            answer = serve(request, list(descriptors), control, known)
-        except (OSError, KeyError, ValueError) as error:
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        for descriptor in descriptors:
-            os.close(descriptor)
-        control.send(json.dumps(answer).encode())
-    for pid in known:
-        kill_tree(pid)
-        os.waitpid(pid, 0)
-    sweep(set())
+_MOST_DESCRIPTORS = 16
 
 
-def serve(
-    request: dict[str, Any], descriptors: list[int], control: socket.socket, known: set[int]
-) -> dict[str, Any]:
-    """Carry out one request."""
-    if "reap" in request:
-        return reap(request["reap"], request["timeout"], known)
-    if "sweep" in request:
-        return {"strays": sweep(known)}
-    parent = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            control.close()
-            os.setsid()
-            die_with_parent(parent)
-            if "run" in request:
-                run_program(request["run"], request["argv"], request["log"])
-            else:
-                child.main(request["fork"], *descriptors)
-        except BaseException as error:
-            os.write(2, f"worker: {type(error).__name__}: {error}\n".encode())
-            os._exit(97)
-        os._exit(0)
-    known.add(pid)
-    return {"pid": pid}
+class Zygote:
+    """Serves one parent. `alone`: in namespaces of its own (`house.py`)."""
+
+    def __init__(self, control: socket.socket, *, alone: bool) -> None:
+        self._control = control
+        self._alone = alone
+        self._links: dict[int, socket.socket] = {}
+
+    def main(self) -> None:
+        """Serve requests until the other side closes."""
+        if not self._alone:
+            prctl(PR_SET_CHILD_SUBREAPER, 1)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+        # The name that candidates import; loaded here because the cage hides this package's files.
+        importlib.import_module("kernelwright.inline")
+        gc.collect()
+        gc.freeze()  # workers collect only what is theirs: torch's heap costs 60 ms a round
+        self._send({"torch": torch.__version__})
+        while True:
+            data, ancillary, _, _ = self._control.recvmsg(
+                1 << 16, socket.CMSG_SPACE(4 * _MOST_DESCRIPTORS)
+            )
+            if not data:
+                break
+            descriptors = array.array("i")
+            for _, _, payload in ancillary:
+                descriptors.frombytes(payload[: len(payload) // 4 * 4])
+            try:
+                answer = self._serve(json.loads(data), list(descriptors))
+            except (OSError, KeyError, ValueError) as error:
+                answer = {"error": f"{type(error).__name__}: {error}"}
+            for descriptor in descriptors:
+                os.close(descriptor)
+            self._send(answer)
+        for keeper in list(self._links):
+            self._end(keeper, 0.0)
+
+    def _serve(self, request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+        if "end" in request:
+            return self._end(request["end"], request["timeout"])
+        if "run" in request:
+            cage = Cage(**request["run"])
+            job = partial(run_program, cage, request["argv"], isolated=self._alone)
+            return self._start(job, cage, request["log"], [], shared=0)
+        config = request["fork"]
+        cage = Cage(**config["cage"])
+        config["isolated"] = self._alone
+        job = partial(child.main, config, *descriptors)
+        caged = cage if config["caged"] else None
+        return self._start(job, caged, config["log"], descriptors, shared=config["arena_size"])
+
+    def _start(
+        self,
+        job: Callable[[], None],
+        cage: Cage | None,
+        log: str,
+        descriptors: list[int],
+        *,
+        shared: int,
+    ) -> dict[str, Any]:
+        """Fork a keeper with `job` in its hands; `shared`: bytes that it shares with our parent."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pid = namespaces.fork_first() if self._alone else os.fork()
+        if pid == 0:
+            try:
+                die_with_parent(os.getppid())
+                child.redirect(log)
+                close_all_but([theirs.fileno(), *descriptors])
+                limits = self._prepare(cage, shared)
+                keep(
+                    theirs,
+                    partial(guarded, job),
+                    limits,
+                    descriptors=descriptors,
+                    first=self._alone,
+                )
+            except BaseException as error:
+                os.write(2, f"keeper: {type(error).__name__}: {error}\n".encode())
+                os._exit(97)
+            os._exit(0)
+        theirs.close()
+        self._links[pid] = ours
+        ours.recv(1 << 12)  # it has started, or is gone: its end will tell
+        return {"keeper": pid}
+
+    def _prepare(self, cage: Cage | None, shared: int) -> Limits:
+        """What a keeper does before there is a worker; None for the user's own code."""
+        if self._alone:
+            namespaces.new_mounts()
+            files.own_proc()
+        if cage is None:
+            return Limits(None, "", None)
+        offer_to_the_killer()
+        if self._alone:
+            isolate(cage, f"{os.path.dirname(cage.scratch)}/root")  # noqa: PTH120
+        disk = None if self._alone else cage.disk
+        return Limits(cage.memory + shared, cage.scratch, disk)
+
+    def _end(self, keeper: int, timeout: float) -> dict[str, Any]:
+        """Wait at most `timeout` seconds for a worker, then end it and all that it started."""
+        link = self._links.pop(keeper)
+        with link:
+            try:
+                link.send(json.dumps({"end": timeout}).encode())
+                data = link.recv(1 << 12)
+            except OSError:
+                data = b""
+        answer: dict[str, Any] = {"status": 97, "strays": 0, "reason": None}
+        if data:
+            answer = json.loads(data)
+        os.waitpid(keeper, 0)
+        if not self._alone:
+            answer["strays"] += self._sweep()
+        return answer
+
+    def _sweep(self) -> int:
+        """Kill what a keeper that was killed itself has left to us."""
+        found = 0
+        while strays := [pid for pid in children(os.getpid()) if pid not in self._links]:
+            for pid in strays:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                found += 1
+        return found
+
+    def _send(self, answer: dict[str, Any]) -> None:
+        data = json.dumps(answer).encode()
+        if not (self._alone and "keeper" in answer):
+            self._control.send(data)
+            return
+        credentials = struct.pack("iII", answer["keeper"], os.getuid(), os.getgid())
+        kind = (socket.SOL_SOCKET, socket.SCM_CREDENTIALS, credentials)
+        self._control.sendmsg([data], [kind])
 
 
-def run_program(config: dict[str, Any], argv: list[str], log: str) -> None:
-    """Become a caged program whose output goes to the file `log`."""
-    scratch = config["scratch"]
-    child.redirect(log)
-    os.closerange(3, 1024)
-    os.chdir(scratch)
-    environment = {"PATH": os.environ["PATH"], "TMPDIR": scratch, "HOME": scratch, "LC_ALL": "C"}
+def guarded(job: Callable[[], None]) -> None:
+    """Run `job` so that it cannot return to what called it, whatever it raises."""
+    try:
+        job()
+    except BaseException as error:
+        os.write(2, f"worker: {type(error).__name__}: {error}\n".encode())
+        os._exit(97)
+    os._exit(0)
+
+
+def close_all_but(descriptors: list[int]) -> None:
+    """Close every descriptor but the standard ones and these."""
+    low = 3
+    for descriptor in sorted(descriptors):
+        os.closerange(low, descriptor)
+        low = descriptor + 1
+    os.closerange(low, 4096)
+
+
+def run_program(cage: Cage, argv: list[str], *, isolated: bool) -> None:
+    """Become a caged program."""
+    os.chdir(cage.scratch)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "TMPDIR": cage.scratch,
+        "HOME": cage.scratch,
+        "LC_ALL": "C",
+    }
     parent = os.getppid()
-    enter(Cage(**config))
+    enter(cage, isolated=isolated)
     die_with_parent(parent)  # again: changing the user took it back
     os.execve(argv[0], argv, environment)
-
-
-def reap(pid: int, timeout: float, known: set[int]) -> dict[str, Any]:
-    """Wait at most `timeout` seconds for a worker, then kill it and all that it left behind."""
-    status = None
-    deadline = time.monotonic() + timeout
-    while pid in known:
-        done, code = os.waitpid(pid, os.WNOHANG)
-        if done:
-            status = os.waitstatus_to_exitcode(code)
-            break
-        if time.monotonic() >= deadline:
-            break
-        time.sleep(0.001)
-    if pid in known:  # else its number may be somebody else's by now
-        kill_tree(pid)
-        if status is None:
-            os.waitpid(pid, 0)
-        known.discard(pid)
-    return {"status": status, "strays": sweep(known)}
-
-
-def kill_tree(pid: int) -> None:
-    """Kill a worker's process group and session."""
-    for kill in (os.killpg, os.kill):
-        try:
-            kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-
-
-def sweep(known: set[int]) -> int:
-    """Kill daemons: processes that were orphaned to this subreaper. Returns how many there were."""
-    found = 0
-    for _ in range(100):
-        strays = [pid for pid in children(os.getpid()) if pid not in known]
-        if not strays:
-            break
-        for pid in strays:
-            found += not is_zombie(pid)
-            os.kill(pid, signal.SIGKILL)
-        for pid in strays:
-            os.waitpid(pid, 0)
-    return found
-
-
-def is_zombie(pid: int) -> bool:
-    """Whether a process has ended and only waits to be reaped."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-
-
-def children(pid: int) -> list[int]:
-    """Direct children of a process."""
-    out: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        try:
-            out += [int(word) for word in (task / "children").read_text().split()]
-        except OSError:
-            continue
-    return out
-
-
-if __name__ == "__main__":
-    main()

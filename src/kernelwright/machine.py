@@ -204,11 +204,10 @@ def _sandbox() -> Check:
     from kernelwright.harness import sandbox
 
     level = sandbox.level()
-    if level.strong:
-        return Check("sandbox", "ok", str(level))
-    return Check(
-        "sandbox", "weak", str(level), "do not run candidates of strangers here: use a newer kernel"
-    )
+    if level.warning():
+        advice = "do not run candidates of strangers here: use a newer kernel"
+        return Check("sandbox", "weak", str(level), advice)
+    return Check("sandbox", "ok", str(level))
 
 
 def _cache() -> Check:

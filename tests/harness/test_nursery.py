@@ -16,7 +16,8 @@ import pytest
 from harness_sources import SECRET, open_descriptors
 
 from kernelwright.harness.errors import HarnessError
-from kernelwright.harness.nursery import ALLOCATOR, Nursery, scrubbed_environment
+from kernelwright.harness.keeper import descendants
+from kernelwright.harness.nursery import ALLOCATOR, End, Nursery, scrubbed_environment
 from kernelwright.harness.sandbox import Cage, level
 from kernelwright.harness.sandbox.cage import python_folders
 
@@ -44,9 +45,39 @@ def start_python(nursery: Nursery, code: str, **limits: Any) -> tuple[int, Path]
     """Start a caged Python program; returns its process id and its scratch folder."""
     folder, user = nursery.scratch(caged=True)
     scratch = folder / "tmp"
-    cage = Cage(str(scratch), python_folders(), user=user, **limits)
+    # disk=None: the tests look at what the program left
+    cage = Cage(str(scratch), python_folders(), user=user, **{"disk": None, **limits})
     argv = [sys.executable, "-I", "-c", textwrap.dedent(code)]
     return nursery.run(cage, argv, folder / "output.log"), scratch
+
+
+MODES = [
+    pytest.param(
+        True,
+        id="namespaces",
+        marks=pytest.mark.skipif(
+            not level().namespaces, reason="this machine allows no namespaces"
+        ),
+    ),
+    pytest.param(False, id="base"),
+]
+
+
+@pytest.fixture(scope="module", params=MODES)
+def nursery(request: pytest.FixtureRequest) -> Iterator[Nursery]:
+    """With namespaces and without; it starts with a secret in our environment."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("OPENAI_API_KEY", SECRET)
+    patch.setenv("KERNELWRIGHT_FAKE_SECRET", SECRET)
+    with Nursery(threads=1, namespaces=request.param) as started:
+        patch.undo()
+        yield started
+
+
+def tree(nursery: Nursery, pid: int) -> list[int]:
+    """The processes beside a worker in its tree, by the numbers that they have for us."""
+    _, keeper = nursery._keepers[pid]
+    return [other for other in descendants(keeper) if other != pid]
 
 
 @pytest.fixture
@@ -55,9 +86,9 @@ def run(nursery: Nursery) -> Run:
 
     def run_python(code: str, timeout: float = 10.0, **limits: Any) -> tuple[int | None, int, str]:
         pid, scratch = start_python(nursery, code, **limits)
-        status, strays = nursery.reap(pid, timeout)
+        end = nursery.reap(pid, timeout)
         assert not alive(pid)
-        return status, strays, (scratch.parent / "output.log").read_text(errors="replace")
+        return end.status, end.strays, (scratch.parent / "output.log").read_text(errors="replace")
 
     return run_python
 
@@ -138,10 +169,14 @@ def test_children_in_the_group_die_too(nursery: Nursery):
         """,
     )
     wait_for(scratch / "pids")
-    pids = [int(word) for word in (scratch / "pids").read_text().split()]
-    assert all(alive(p) for p in pids)
+    pids = tree(nursery, pid)
+    assert len(pids) == 3 and all(alive(p) for p in pids)
     nursery.reap(pid, 0.0)
     assert wait_until_gone([pid, *pids])
+
+
+def wait_for_end(pid: int) -> None:
+    assert wait_until_gone([pid])
 
 
 def wait_for(path: Path, seconds: float = 10.0) -> None:
@@ -154,25 +189,27 @@ def wait_for(path: Path, seconds: float = 10.0) -> None:
 def test_a_daemon_is_swept_and_counted(nursery: Nursery):
     pid, scratch = start_python(nursery, DAEMON)
     wait_for(scratch / "stray")
-    stray = int((scratch / "stray").read_text())
-    status, strays = nursery.reap(pid, 10.0)
-    assert (status, strays) == (0, 1)
-    assert wait_until_gone([stray])
+    wait_for_end(pid)
+    strays = tree(nursery, pid)
+    assert len([p for p in strays if alive(p)]) == nursery.strays(pid) == 1
+    end = nursery.reap(pid, 10.0)
+    assert (end.status, end.strays, end.reason) == (0, 1, None)
+    assert not any(alive(p) for p in strays)
 
 
 def test_a_neighbour_survives_the_sweep(nursery: Nursery):
     neighbour, _ = start_python(nursery, "import time; time.sleep(60)")
     pid, scratch = start_python(nursery, DAEMON)
     wait_for(scratch / "stray")
-    assert nursery.reap(pid, 10.0) == (0, 1)
+    assert nursery.reap(pid, 10.0) == End(0, 1, None)
     assert alive(neighbour)
-    assert nursery.reap(neighbour, 0.0) == (None, 0)
+    assert nursery.reap(neighbour, 0.0) == End(None, 0, None)
 
 
 def test_reaping_twice_is_harmless(nursery: Nursery):
     pid, _ = start_python(nursery, "pass")
-    assert nursery.reap(pid, 10.0) == (0, 0)
-    assert nursery.reap(pid, 0.0) == (None, 0)
+    assert nursery.reap(pid, 10.0) == End(0, 0, None)
+    assert nursery.reap(pid, 0.0) == End(None, 0, None)
 
 
 def test_the_environment_holds_no_secret(run: Run, nursery: Nursery):
@@ -237,7 +274,9 @@ def test_a_neighbours_scratch_is_out_of_reach(nursery: Nursery, run: Run):
     """
     if not level().landlock_abi:
         pytest.skip("this kernel has no Landlock")
-    assert run(code)[2].splitlines() == [f"refused {errno.EACCES}"] * 3
+    lines = run(code)[2].splitlines()
+    assert len(lines) == 3
+    assert set(lines) <= {f"refused {errno.EACCES}", f"refused {errno.ENOENT}"}
 
 
 @pytest.fixture
@@ -247,29 +286,20 @@ def own_nursery() -> Iterator[Nursery]:
         yield started
 
 
-def test_closing_ends_everything_and_leaves_nothing():
+@pytest.mark.parametrize("namespaces", MODES)
+def test_closing_ends_everything_and_leaves_nothing(namespaces: bool):
     before = open_descriptors()
-    with Nursery(threads=1) as nursery:
+    with Nursery(threads=1, namespaces=namespaces) as nursery:
         root = nursery.root
         pids = [start_python(nursery, "import time; time.sleep(60)")[0] for _ in range(2)]
-        zygote = nursery._process.pid
-        assert all(alive(p) for p in (*pids, zygote))
-    assert wait_until_gone([*pids, zygote])
-    assert not root.exists()
-    assert open_descriptors() == before
-
-
-def test_closing_ends_daemons_too():
-    with Nursery(threads=1) as nursery:
         _, scratch = start_python(nursery, DAEMON + "time.sleep(60)")
         wait_for(scratch / "stray")
-        stray = int((scratch / "stray").read_text())
-        assert alive(stray)
-    try:
-        assert wait_until_gone([stray], 0.5)
-    finally:
-        if alive(stray):
-            os.kill(stray, signal.SIGKILL)
+        zygote = nursery._process.pid
+        ours = [zygote, *descendants(zygote)]
+        assert set(pids) < set(ours)
+    assert wait_until_gone(ours)
+    assert not root.exists()
+    assert open_descriptors() == before
 
 
 def test_everything_dies_with_us():
@@ -282,7 +312,7 @@ def test_everything_dies_with_us():
         n = Nursery(threads=1)
         folder, user = n.scratch(caged=True)
         cage = Cage(str(folder / "tmp"), python_folders(), user=user)
-        argv = [sys.executable, "-c", "import time; time.sleep(60)"]
+        argv = [sys.executable, "-c", "import os, time; os.fork(); os.setsid(); time.sleep(60)"]
         print(n.root, n._process.pid, n.run(cage, argv, folder / "output.log"), flush=True)
         time.sleep(60)
     """
@@ -293,9 +323,11 @@ def test_everything_dies_with_us():
     root, zygote, worker = process.stdout.readline().split()
     try:
         assert alive(int(zygote)) and alive(int(worker))
+        below = descendants(process.pid)
+        assert {int(zygote), int(worker)} <= set(below)
         process.kill()
         process.wait()
-        assert wait_until_gone([int(zygote), int(worker)])
+        assert wait_until_gone(below)
     finally:
         process.stdout.close()
         subprocess.run(["rm", "-rf", root], check=True)

@@ -20,6 +20,7 @@ from harness_sources import SECRET
 
 from kernelwright.harness.sandbox import Cage, enter, landlock, level, lockdown, seccomp
 from kernelwright.harness.sandbox.cage import FIRST_USER, python_folders
+from kernelwright.harness.sandbox.syscalls import NUMBERS
 from kernelwright.harness.sandbox.system import LIBC, effective_capabilities
 
 needs_landlock = pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
@@ -197,7 +198,7 @@ def test_others_cannot_be_traced_or_read(inside: Inside):
     parent = os.getpid()
 
     def raw(name: str, *arguments: int) -> str:
-        number = seccomp._NUMBERS[seccomp.MACHINE][name]
+        number = NUMBERS[seccomp.MACHINE][name]
         result = LIBC.syscall(number, *arguments)
         return errno.errorcode[ctypes.get_errno()] if result < 0 else "done"
 

@@ -1,0 +1,61 @@
+"""Numbers of system calls that a filter names.
+
+Source: Linux, arch/x86/entry/syscalls/syscall_64.tbl and scripts/syscall.tbl.
+"""
+
+from __future__ import annotations
+
+NUMBERS: dict[str, dict[str, int]] = {
+    "x86_64": {
+        "ioctl": 16, "shmget": 29, "socket": 41, "connect": 42, "recvfrom": 45, "recvmsg": 47,
+        "bind": 49, "listen": 50, "socketpair": 53, "clone": 56, "fork": 57, "vfork": 58,
+        "execve": 59, "kill": 62, "semget": 64, "msgget": 68, "chmod": 90, "fchmod": 91,
+        "chown": 92, "fchown": 93, "lchown": 94, "ptrace": 101, "syslog": 103,
+        "rt_sigqueueinfo": 129, "utime": 132, "setpriority": 141, "sched_setparam": 142,
+        "sched_setscheduler": 144, "pivot_root": 155, "prctl": 157, "adjtimex": 159,
+        "chroot": 161, "acct": 163, "settimeofday": 164, "mount": 165, "umount2": 166,
+        "swapon": 167, "reboot": 169, "sethostname": 170, "setdomainname": 171, "iopl": 172,
+        "ioperm": 173, "init_module": 175, "delete_module": 176, "quotactl": 179, "setxattr": 188,
+        "lsetxattr": 189, "fsetxattr": 190, "removexattr": 197, "lremovexattr": 198,
+        "fremovexattr": 199, "tkill": 200, "sched_setaffinity": 203, "clock_settime": 227,
+        "tgkill": 234, "utimes": 235, "mq_open": 240, "kexec_load": 246, "add_key": 248,
+        "request_key": 249, "keyctl": 250, "ioprio_set": 251, "inotify_init": 253,
+        "migrate_pages": 256, "fchownat": 260, "futimesat": 261, "fchmodat": 268, "unshare": 272,
+        "move_pages": 279, "utimensat": 280, "fallocate": 285, "inotify_init1": 294,
+        "rt_tgsigqueueinfo": 297, "perf_event_open": 298, "recvmmsg": 299, "fanotify_init": 300,
+        "prlimit64": 302, "name_to_handle_at": 303, "open_by_handle_at": 304,
+        "clock_adjtime": 305, "setns": 308, "process_vm_readv": 310, "process_vm_writev": 311,
+        "kcmp": 312, "finit_module": 313, "sched_setattr": 314, "memfd_create": 319, "bpf": 321,
+        "execveat": 322, "userfaultfd": 323, "pidfd_send_signal": 424, "io_uring_setup": 425,
+        "io_uring_enter": 426, "io_uring_register": 427, "open_tree": 428, "move_mount": 429,
+        "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433, "pidfd_open": 434,
+        "clone3": 435, "pidfd_getfd": 438, "process_madvise": 440, "mount_setattr": 442,
+        "memfd_secret": 447, "process_mrelease": 448, "fchmodat2": 452, "setxattrat": 463,
+        "removexattrat": 466, "file_setattr": 469,
+    },
+    "aarch64": {
+        "setxattr": 5, "lsetxattr": 6, "fsetxattr": 7, "removexattr": 14, "lremovexattr": 15,
+        "fremovexattr": 16, "inotify_init1": 26, "ioctl": 29, "ioprio_set": 30, "umount2": 39,
+        "mount": 40, "pivot_root": 41, "fallocate": 47, "chroot": 51, "fchmod": 52,
+        "fchmodat": 53, "fchownat": 54, "fchown": 55, "quotactl": 60, "utimensat": 88, "acct": 89,
+        "unshare": 97, "kexec_load": 104, "init_module": 105, "delete_module": 106,
+        "clock_settime": 112, "syslog": 116, "ptrace": 117, "sched_setparam": 118,
+        "sched_setscheduler": 119, "sched_setaffinity": 122, "kill": 129, "tkill": 130,
+        "tgkill": 131, "rt_sigqueueinfo": 138, "setpriority": 140, "reboot": 142,
+        "sethostname": 161, "setdomainname": 162, "prctl": 167, "settimeofday": 170,
+        "adjtimex": 171, "mq_open": 180, "msgget": 186, "semget": 190, "shmget": 194,
+        "socket": 198, "socketpair": 199, "bind": 200, "listen": 201, "connect": 203,
+        "recvfrom": 207, "recvmsg": 212, "add_key": 217, "request_key": 218, "keyctl": 219,
+        "clone": 220, "execve": 221, "swapon": 224, "migrate_pages": 238, "move_pages": 239,
+        "rt_tgsigqueueinfo": 240, "perf_event_open": 241, "recvmmsg": 243, "prlimit64": 261,
+        "fanotify_init": 262, "name_to_handle_at": 264, "open_by_handle_at": 265,
+        "clock_adjtime": 266, "setns": 268, "process_vm_readv": 270, "process_vm_writev": 271,
+        "kcmp": 272, "finit_module": 273, "sched_setattr": 274, "memfd_create": 279, "bpf": 280,
+        "execveat": 281, "userfaultfd": 282, "pidfd_send_signal": 424, "io_uring_setup": 425,
+        "io_uring_enter": 426, "io_uring_register": 427, "open_tree": 428, "move_mount": 429,
+        "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433, "pidfd_open": 434,
+        "clone3": 435, "pidfd_getfd": 438, "process_madvise": 440, "mount_setattr": 442,
+        "memfd_secret": 447, "process_mrelease": 448, "fchmodat2": 452, "setxattrat": 463,
+        "removexattrat": 466, "file_setattr": 469,
+    },
+}  # fmt: skip
