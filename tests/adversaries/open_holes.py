@@ -2,5 +2,4 @@
 
 
 OPEN: dict[str, str] = {
-    "D_bomb_disk": "accepted: files are limited one by one, not altogether",
 }
