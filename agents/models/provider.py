@@ -28,7 +28,9 @@ from kernelwright.agents.roles import Spend
 
 TIMEOUT_S = 3600.0
 """For one answer; the option `timeout` says otherwise."""
-_FIELDS = re.compile(r"schema|format|structured|output_config|stream_options|unsupported", re.I)
+_FIELDS = re.compile(
+    r"schema|(?<![a-z])format(?![a-z])|structured|output_config|stream_options|unsupported", re.I
+)
 
 
 class ProviderModel:
