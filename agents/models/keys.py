@@ -48,6 +48,8 @@ _LOOKS_LIKE = re.compile(
 _HEADER = re.compile(
     r"(?i)\b(bearer[ \t]+|(?:x-)?api[-_]?key['\"]?[ \t]*[:=][ \t]*b?['\"]?)([A-Za-z0-9._~+/=-]{12,})"
 )
+_PASSWORD = re.compile(r"(\w://[^\s/:@]*:)[^\s/@]+@")
+"""In an address: `https://name:password@host`."""
 _known: set[str] = set()
 
 
@@ -146,6 +148,7 @@ def _redact(text: str, values: list[str]) -> str:
         if value in text:
             text = text.replace(value, MASK)
     text = _LOOKS_LIKE.sub(MASK, text)
+    text = _PASSWORD.sub(rf"\1{MASK}@", text)
     return _HEADER.sub(rf"\1{MASK}", text)
 
 

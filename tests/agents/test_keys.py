@@ -126,6 +126,7 @@ def test_headers_are_taken_out_whatever_they_hold() -> None:
         "{'x-api-key': 'abcdefABCDEF012345'}",
         "Illegal header value b'Bearer abcdefABCDEF012345'",
         'api_key="abcdefABCDEF012345"',
+        "no connection to https://me:abcdefABCDEF012345@host/v1",
     ):
         assert "abcdefABCDEF012345" not in redact(text)
 
@@ -137,6 +138,7 @@ def test_headers_are_taken_out_whatever_they_hold() -> None:
         "sk-learn-like-interfaces-are-fine",
         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "the bearer of bad news; tokens: 1234567890123456",
+        "see http://localhost:8000/v1 and mail a@b.c",
         "lib.sk_forward(x, y); // sk-1",
         "/tmp/kernelwright-0ezfacym/scratch/kernel.py:12: error: 'x' was not declared",
         "def ModelNew(): return torch.nn.functional.softmax(x, dim=-1)",

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from search_fakes import TASK, EchoJudge, FakeEvaluator, ScriptedCoder, kernel
 
-from kernelwright.agents.events import Event, read
+from kernelwright.agents.events import Event, EventLog, read
+from kernelwright.agents.journal import Journal
 from kernelwright.agents.ledger.account import Account, Line, total
 from kernelwright.agents.ledger.effort import tree_cpu_s
 from kernelwright.agents.ledger.ledger import LEAST_OUTPUT, Caps, Ledger
@@ -29,6 +30,7 @@ from kernelwright.agents.models.base import (
 )
 from kernelwright.agents.models.prices import Price, Quote, Tier, quote
 from kernelwright.agents.optimize import Settings, load, optimize
+from kernelwright.agents.ports import Quiet
 from kernelwright.agents.roles import Spend
 from kernelwright.tasks.errors import UsageError
 
@@ -431,6 +433,30 @@ def test_a_cap_ends_a_run_and_its_results_survive(tmp_path: Path) -> None:
     assert more.stop.reason == "evaluations"
     assert len(more.attempts) == 8
     assert more.spent.usd == pytest.approx(model.requests * 0.007), "nothing is forgotten"
+
+
+def test_calls_from_threads_share_one_log(tmp_path: Path) -> None:
+    with EventLog(tmp_path) as log:
+        settings = Settings(budget_usd=1.0)
+        journal = Journal(log, FakeEvaluator(), settings, Quiet(), threading.Event())
+        journal.record("price", "plain", Quote("plain", PRICES["plain"]).to_json())
+
+        def work(number: int) -> None:
+            for _ in range(4):
+                journal.ledger.call(
+                    "coder", f"propose:{number}", "plain", 1_000, 2_500,
+                    answered(Usage(1_000, output=100)),
+                )  # fmt: skip
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert journal.spent().usd == pytest.approx(32 * 0.0015)
+    account = load(tmp_path).account
+    assert len(account.calls) == account.settled().calls == 32
+    assert account.settled().usd == pytest.approx(32 * 0.0015)
 
 
 def test_tokens_end_a_run_too(tmp_path: Path) -> None:
