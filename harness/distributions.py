@@ -1,13 +1,19 @@
 """Input distributions: what a kernel must get right beside the task's own inputs.
 
 Each takes the task's own inputs, drawn with a fresh secret seed, and bends their floating tensors.
-Integer and boolean inputs stay as the task draws them.
+Integers and truth values stay as the task draws them, but for the two distributions made for them, and
+there only those that may be rearranged (`retouch.py`) change, to values that were drawn.
+
+Left out, with the reason: numbers below the smallest normal one (flushing them to zero is honest, and
+usual on a GPU), negative zeros among zeros (which of the two max(-0, 0) gives is not laid down), and
+tensors without elements (no task of a fixed shape has any).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import torch
 
@@ -30,15 +36,24 @@ class Distribution:
     flat: bool = False
     upstream: Bend = _own
     """What becomes of the gradients handed to the outputs, where the task has a backward pass."""
+    layout_of_own: bool = False
+    """The values of the own case in another layout: so are its answers."""
+    integers: Bend | None = None
+    """What becomes of integers and truth values that may be rearranged."""
 
-    def apply(self, inputs: Sequence[Value], generator: torch.Generator) -> tuple[Value, ...]:
-        """Bent copies of the floating tensors, the rest as it is."""
+    def apply(
+        self, inputs: Sequence[Value], generator: torch.Generator, free: Sequence[bool] = ()
+    ) -> tuple[Value, ...]:
+        """Bent copies of the floating tensors (and of integers where `free`), the rest as it is."""
         return tuple(
-            self.bend(v, generator)
-            if isinstance(v, torch.Tensor) and v.is_floating_point() and v.numel()
-            else v
-            for v in inputs
+            self._bent(v, generator, may) if isinstance(v, torch.Tensor) and v.numel() else v
+            for v, may in zip_longest(inputs, free, fillvalue=False)
         )
+
+    def _bent(self, x: torch.Tensor, generator: torch.Generator, free: bool) -> torch.Tensor:
+        if x.is_floating_point():
+            return self.bend(x, generator)
+        return self.integers(x, generator) if self.integers and free else x
 
 
 def _scaled(factor: float) -> Bend:
@@ -90,10 +105,43 @@ def _expanded(x: torch.Tensor, _: torch.Generator) -> torch.Tensor:
     return x.flatten()[:1].reshape(()).expand(x.shape) if x.numel() else x
 
 
+def _padded_rows(x: torch.Tensor, _: torch.Generator) -> torch.Tensor:
+    """Rows with gaps between them, as a slice of a wider tensor has."""
+    if x.dim() < 2:
+        return x
+    width = x.shape[-1]
+    wider = x.new_zeros(*x.shape[:-1], width + min(3, width))
+    return wider[..., :width].copy_(x)
+
+
+def _permuted(x: torch.Tensor, _: torch.Generator) -> torch.Tensor:
+    """Channels last for images, all dimensions the other way round for what else has three or more."""
+    if x.dim() == 4:
+        return x.contiguous(memory_format=torch.channels_last)
+    if x.dim() < 3:
+        return x
+    order = list(range(x.dim()))[::-1]
+    return x.permute(order).contiguous().permute(order)
+
+
+def _ends(x: torch.Tensor, g: torch.Generator) -> torch.Tensor:
+    """The smallest and the largest value, in turns at random: the first and the last index."""
+    return torch.where(torch.rand(x.shape, generator=g) < 0.5, x.min(), x.max())
+
+
+def _repeated(x: torch.Tensor, g: torch.Generator) -> torch.Tensor:
+    """One of the values everywhere: all want the same row."""
+    return x.flatten()[torch.randint(x.numel(), (), generator=g)].expand(x.shape).contiguous()
+
+
 DISTRIBUTIONS: tuple[Distribution, ...] = (
     Distribution("own", _own),
     Distribution("strided", _strided, upstream=_strided),
     Distribution("misaligned", _own, skew=1, upstream=_expanded),
+    Distribution("padded rows", _padded_rows, layout_of_own=True),
+    Distribution("permuted", _permuted, layout_of_own=True),
+    Distribution("first and last index", _own, integers=_ends),
+    Distribution("one index", _own, integers=_repeated),
     Distribution("wide", _wide),
     Distribution("large", _scaled(30.0)),
     Distribution("tiny", _scaled(1e-4)),

@@ -165,6 +165,8 @@ class Oracle:
 
     def retouched(self) -> list[Case]:
         """The own inputs with a few elements changed (see `retouch.py`); made once."""
+        if not any(self._free):
+            return []
         if self._retouched is None:
             generator = torch.Generator().manual_seed(self.seed())
             self._retouched = []
@@ -197,7 +199,12 @@ class Oracle:
 
     def _make(self, distribution: Distribution) -> Case | None:
         generator = torch.Generator().manual_seed(self.seed())
-        inputs = distribution.apply(self.fresh_inputs(), generator)
+        if distribution.layout_of_own:
+            return self._laid_out(distribution, generator)
+        if distribution.integers and not self._free_integers():
+            self.skipped[distribution.name] = "no integers or truth values may be rearranged"
+            return None
+        inputs = distribution.apply(self.fresh_inputs(), generator, self._free)
         try:
             gradients = self._gradients(distribution, inputs, generator)
         except TaskError as error:
@@ -205,13 +212,30 @@ class Oracle:
                 raise
             self.skipped[distribution.name] = str(error)
             return None
-        return self._answered(
+        case = self._answered(
             distribution.name,
             inputs,
             gradients,
             skew=distribution.skew,
             flat=distribution.flat,
         )
+        if distribution.integers and case and not all(e.finite for e in case.expected):
+            self.skipped[distribution.name] = "degenerate: the reference has no finite answer"
+            return None
+        return case
+
+    def _laid_out(self, distribution: Distribution, generator: torch.Generator) -> Case | None:
+        """The own case in another layout; None where that changes nothing."""
+        inputs = distribution.apply(self.own.inputs, generator)
+        if all(a is b for a, b in zip(inputs, self.own.inputs, strict=True)):
+            self.skipped[distribution.name] = "no input has dimensions enough"
+            return None
+        return replace(self.own, name=distribution.name, inputs=inputs)
+
+    def _free_integers(self) -> bool:
+        pairs = zip(self.own.inputs, self._free, strict=True)
+        return any(free and isinstance(v, torch.Tensor) and not v.is_floating_point()
+                   for v, free in pairs)  # fmt: skip
 
     def _answered(
         self,

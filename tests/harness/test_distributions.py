@@ -37,6 +37,33 @@ def test_type_and_shape_stay(distribution: Distribution, shape, dtype):
     assert torch.equal(x, kept), "the original was changed"
 
 
+@pytest.mark.parametrize("name", ["padded rows", "permuted"])
+@pytest.mark.parametrize("shape", [(4, 6), (3, 4, 6), (2, 3, 4, 6), (2, 3, 2, 2, 3)])
+def test_layouts_hold_the_same_values(name: str, shape: tuple[int, ...]):
+    x = torch.randn(shape)
+    out = bend(name, x)
+    assert BY_NAME[name].layout_of_own and torch.equal(out, x)
+    assert out.is_contiguous() is (name == "permuted" and len(shape) == 2)
+    if name == "padded rows":
+        assert out.stride(-1) == 1
+    if name == "permuted" and len(shape) == 4:
+        assert out.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_free_integers_keep_to_values_that_were_drawn():
+    index, mask, x = torch.randint(90, (20, 30)), torch.rand(20, 30) < 0.5, torch.randn(20, 30)
+    for name, values in (("first and last index", 2), ("one index", 1)):
+        out = BY_NAME[name].apply(
+            [index, mask, index, x], torch.Generator().manual_seed(3), [True, True, False, True]
+        )
+        found = out[0]
+        assert isinstance(found, torch.Tensor) and found.dtype == index.dtype
+        assert found.unique().numel() == values and found.is_contiguous()
+        assert set(found.flatten().tolist()) <= set(index.flatten().tolist())
+        assert isinstance(out[1], torch.Tensor) and out[1].dtype == torch.bool
+        assert out[2] is index and out[3] is x
+
+
 @ALL
 def test_integers_booleans_and_numbers_stay(distribution: Distribution):
     given_ = (torch.arange(5), torch.tensor([True, False]), 3, 2.5, True)
