@@ -428,7 +428,7 @@ def test_a_kernel_for_one_shape_is_named_as_such(
     verdict = evaluator.evaluate(Candidate(fixed), effort="final")
     assert verdict.accepted
     (found,) = [f for f in verdict.findings if f.code == "fixed_shape"]
-    assert found.severity == "warning" and f"instead of {rows}" in found.message
+    assert found.severity == "note" and f"instead of {rows}" in found.message
     assert "one shape" in found.message
     anything = evaluator.evaluate(Candidate(KERNEL), effort="final")
     assert anything.accepted and "fixed_shape" not in {f.code for f in anything.findings}
