@@ -1,9 +1,9 @@
-"""The likeliest token of each position."""
+"""The likeliest token of each position; so many positions that any token may be it."""
 
 import torch
 from torch import nn
 
-TOKENS, VOCABULARY = 512, 8000
+TOKENS, VOCABULARY = 2048, 2000
 
 TASK = {
     "title": "Argmax of rows",
