@@ -358,3 +358,127 @@ def test_one_that_cannot_start_leaves_nothing(monkeypatch: pytest.MonkeyPatch, t
     with pytest.raises(HarnessError):
         Nursery(threads=1)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_is_counted_together(nursery: Nursery):
+    """No process has too much, all together have: one evaluation is lost, nothing else."""
+    pid, _ = start_python(
+        nursery,
+        """
+        import mmap, os, time
+        for _ in range(6):
+            if os.fork() == 0:
+                memory = mmap.mmap(-1, 100 << 20)
+                for page in range(0, 100 << 20, 4096):
+                    memory[page] = 1
+                time.sleep(60)
+        time.sleep(60)
+        """,
+        memory=300 << 20,
+    )
+    assert wait_until_gone([pid], 30)
+    end = nursery.reap(pid, 0.0)
+    assert end.reason is not None and "of memory together, 300 at most" in end.reason
+
+
+@pytest.mark.parametrize("kept", ["named", "deleted but open"])
+def test_disk_is_counted_together(nursery: Nursery, kept: str):
+    pid, _ = start_python(
+        nursery,
+        f"""
+        import os
+        held = []
+        for n in range(100):
+            held.append(open(f"f{{n}}", "wb"))
+            try:
+                held[-1].write(bytes(1 << 20))
+                held[-1].flush()
+            except OSError as error:
+                raise SystemExit(error.errno)
+            if {kept != "named"}:
+                os.unlink(f"f{{n}}")
+        import time
+        time.sleep(60)
+        """,
+        disk=20 << 20,
+    )
+    assert wait_until_gone([pid], 30)
+    end = nursery.reap(pid, 0.0)
+    if nursery._alone:
+        assert (end.status, end.reason) == (errno.ENOSPC, None)
+    else:
+        assert end.reason == "its files took more than 20 MiB of disk together"
+
+
+def test_many_names_and_holes_cost_nothing(run: Run):
+    code = """
+    import os
+    with open("sparse", "wb") as stream:
+        stream.truncate(100 << 20)
+        stream.seek(0)
+        stream.write(bytes(1 << 20))
+    for n in range(100):
+        os.link("sparse", f"name{n}")
+    import time
+    time.sleep(0.5)
+    """
+    assert run(code, disk=20 << 20)[0] == 0
+
+
+def test_processes_are_counted_for_each_tree(nursery: Nursery):
+    if not nursery._alone and not level().own_user:
+        pytest.skip("here only all processes of the user can be counted")
+    pid, _ = start_python(
+        nursery,
+        """
+        import os, time
+        for n in range(100):
+            try:
+                if os.fork() == 0:
+                    time.sleep(60)
+            except OSError as error:
+                raise SystemExit(n)
+        """,
+        processes=20,
+    )
+    assert wait_until_gone([pid], 20)
+    end = nursery.reap(pid, 0.0)
+    assert end.status is not None and 10 < end.status <= 20
+
+
+def test_others_have_no_number(nursery: Nursery, run: Run):
+    if not nursery._alone:
+        pytest.skip("without namespaces others can be named, though not touched")
+    code = f"""
+    import os
+    for pid in ({os.getpid()}, {nursery._process.pid}):
+        for act in (os.getpgid, os.sched_getaffinity):
+            try:
+                act(pid)
+                print("there")
+            except ProcessLookupError:
+                print("nobody")
+    print(os.getpid(), [n for n in range(1, 50) if os.path.exists(f"/proc/{{n}}")])
+    print(os.uname().nodename, [name for name in os.listdir("/sys/class/net")] if os.path.exists(
+        "/sys/class/net") else "no devices")
+    """
+    lines = run(code)[2].splitlines()
+    assert lines == ["nobody"] * 4 + ["2 [1, 2]", "cage no devices"]
+
+
+def test_files_outside_keep_their_mode(run: Run, tmp_path: Path):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("")
+    before = mine.stat()
+    code = f"""
+    import os
+    for act in (lambda p: os.chmod(p, 0o777), os.utime, lambda p: os.setxattr(p, "user.a", b"")):
+        for path in ({str(mine)!r}, {os.__file__!r}):
+            try:
+                act(path)
+                print("done")
+            except OSError as error:
+                print("refused")
+    """
+    assert run(code)[2].splitlines() == ["refused"] * 6
+    assert (mine.stat().st_mode, mine.stat().st_mtime_ns) == (before.st_mode, before.st_mtime_ns)

@@ -12,13 +12,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness_sources import SECRET
 
-from kernelwright.harness.sandbox import Cage, enter, landlock, level, lockdown, seccomp
+from kernelwright.harness import evaluate
+from kernelwright.harness.sandbox import Cage, Level, enter, landlock, level, lockdown, seccomp
 from kernelwright.harness.sandbox.cage import FIRST_USER, python_folders
 from kernelwright.harness.sandbox.syscalls import NUMBERS
 from kernelwright.harness.sandbox.system import LIBC, effective_capabilities
@@ -88,6 +90,26 @@ def test_the_level_is_told():
     assert found.strong == (found.landlock_abi >= 1 and found.seccomp)
     assert "limits" in str(found)
     assert (f"ABI {found.landlock_abi}" in str(found)) == bool(found.landlock_abi)
+
+
+def test_a_weak_cage_says_so():
+    whole = Level(landlock_abi=4, seccomp=True, own_user=False, no_namespaces="refused")
+    assert whole.warning() is None and "no namespaces (refused)" in str(whole)
+    assert str(replace(whole, namespaces=True)).startswith("own processes, files and network")
+    for weak, name in (
+        (replace(whole, landlock_abi=0), "Landlock"),
+        (replace(whole, seccomp=False), "seccomp"),
+    ):
+        assert name in str(weak.warning()) and not weak.strong
+
+
+def test_every_verdict_carries_the_warning(monkeypatch: pytest.MonkeyPatch):
+    weak = Level(landlock_abi=0, seccomp=True, own_user=False)
+    monkeypatch.setattr(evaluate, "level", lambda: weak)
+    (finding,) = evaluate._weak_sandbox()
+    assert (finding.code, finding.severity) == ("weak_sandbox", "warning")
+    monkeypatch.undo()
+    assert bool(evaluate._weak_sandbox()) == bool(level().warning())
 
 
 @needs_landlock
@@ -217,6 +239,11 @@ def test_others_cannot_be_traced_or_read(inside: Inside):
             "io_uring": raw("io_uring_setup", 1, 0),
             "clock": raw("clock_settime", 0, 0),
             "keys": raw("keyctl", 0, 0),
+            "inotify": raw("inotify_init1", 0),
+            "memory file": raw("memfd_create", 0, 0),
+            "socket pair": raw("socketpair", 1, 1, 0, 0),
+            "handle": raw("open_by_handle_at", -1, 0, 0),
+            "process": raw("pidfd_open", parent, 0),
         }
 
     found = inside(tries)
