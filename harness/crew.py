@@ -116,6 +116,11 @@ class Crew(contextlib.ExitStack):
             self._timeout = max(_LEAST_TIMEOUT, _SLOWEST * seconds)
         return self._eager
 
+    def restart_eager(self) -> None:
+        """Have the next `eager` be a new process."""
+        if self._eager is not None:
+            self._eager.close()
+
     def compiled(self) -> Worker | None:
         """The torch.compile baseline, compiled once; None with `compile_reason` when it fails."""
         if self.compile_reason is None and (self._compiled is None or not self._compiled.alive):

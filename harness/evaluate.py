@@ -8,19 +8,16 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any, Literal
-
-import torch
+from typing import Any
 
 from kernelwright.harness import roofline, tenants
 from kernelwright.harness.answers import known_weak, refuse_weak
-from kernelwright.harness.arena import Board
 from kernelwright.harness.candidate import Candidate
-from kernelwright.harness.comparison import TimedCheck, compare
-from kernelwright.harness.crew import LARGEST_LEG, MOST_CALLS, Crew
+from kernelwright.harness.comparison import compare
+from kernelwright.harness.contest import Contest, Effort
+from kernelwright.harness.crew import Crew
 from kernelwright.harness.device import DeviceFacts
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault
@@ -32,26 +29,11 @@ from kernelwright.harness.outputs import overlap_problem
 from kernelwright.harness.parse import parse_problem
 from kernelwright.harness.peaks import device_facts
 from kernelwright.harness.repeats import check_retouched, check_state_follows
-from kernelwright.harness.sampling import Sampler, can_sample
 from kernelwright.harness.sandbox import level
-from kernelwright.harness.timing import Plan, Timings, measure, wake_up_seconds
 from kernelwright.harness.verdict import Finding, Speedup, Stage, Verdict
-from kernelwright.harness.worker import Value, Worker
+from kernelwright.harness.worker import Worker
 from kernelwright.tasks.errors import UsageError
 from kernelwright.tasks.task import Task
-
-Effort = Literal["loop", "final"]
-_PLANS = {"loop": Plan(rounds=16, seconds=0.35), "final": Plan(rounds=40, seconds=8.0, least=12)}
-_LEG_SECONDS = 4e-3
-_POOL = 1 << 30
-
-
-class Rejected(Exception):
-    """A candidate failed a stage."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.finding = Finding(code, message)
 
 
 @dataclass
@@ -63,7 +45,6 @@ class _Trial:
     champion: Candidate | None
     worker: Worker | None = None
     verdict: Verdict = field(default_factory=lambda: Verdict("accepted", "parse"))
-    timings: Timings | None = None
 
     @property
     def running(self) -> Worker:
@@ -84,7 +65,6 @@ class Evaluator:
         self.threads = threads or len(os.sched_getaffinity(0))
         self._seed = seed
         self._stack = contextlib.ExitStack()
-        self._pool: list[tuple[Value, ...]] = []
 
     def __enter__(self) -> Evaluator:
         try:
@@ -116,15 +96,12 @@ class Evaluator:
         except BuildError as error:
             raise UsageError(str(error)) from error
         self.oracle.cases()  # made here, so that no candidate waits for them
+        self.oracle.retouched()
+        self.oracle.other_state()
         for other in self._further:
             other.oracle.cases(QUICK)
         own = self.oracle.own
-        eager = self._crew.eager()
-        self._overhead = wake_up_seconds(eager)
-        seconds = min(eager.batch([own.inputs], own.gradients).seconds for _ in range(5))
-        most = min(MOST_CALLS, LARGEST_LEG // max(self._crew.call_bytes, 1))
-        most = min(most, Board.SLOTS // max(len(own.expected), 1))
-        self.calls = max(1, min(most, round(_LEG_SECONDS / max(seconds, 1e-6))))
+        self.contest = Contest(self._crew, self.oracle)
         model = self.reference.build(0)
         self.floor = roofline.floor(
             self.facts,
@@ -154,7 +131,6 @@ class Evaluator:
             for oracle in (self.oracle, *(form.oracle for form in self._further)):
                 oracle.renew()
         seconds = {"build": 0.0, "check": 0.0, "time": 0.0}
-        threads = torch.get_num_threads()
         failure: Finding | None = None
         try:
             for name, clock in STAGES:
@@ -162,8 +138,6 @@ class Evaluator:
                 begin = time.perf_counter()
                 try:
                     getattr(self, f"_stage_{name}")(trial)
-                except Rejected as error:
-                    failure = error.finding
                 except Fault as error:
                     failure = self._explained(trial, error)
                 seconds[clock] += time.perf_counter() - begin
@@ -175,7 +149,6 @@ class Evaluator:
             trial.verdict = replace(trial.verdict, seconds=seconds)
             return self._reject(trial, Finding("harness", str(error)), "harness_error")
         finally:
-            torch.set_num_threads(threads)
             if trial.worker is not None:
                 trial.worker.close()
 
@@ -185,7 +158,7 @@ class Evaluator:
         """Is it Python that defines ModelNew? Nothing is run."""
         problem = parse_problem(trial.candidate.source)
         if problem:
-            raise Rejected(*problem)
+            raise Fault(*problem)
 
     def _stage_build(self, trial: _Trial) -> None:
         """Load the candidate in a cage; its C++ is built on the way."""
@@ -219,44 +192,39 @@ class Evaluator:
 
     def _stage_timing(self, trial: _Trial) -> None:
         """Interleaved pairs, timed outputs checked; then whose code it was, and the floor."""
-        names = {"candidate": trial.running, "eager": self._crew.eager()}
+        rivals: dict[str, Worker] = {}
         reasons = dict(trial.verdict.reasons)
         if trial.effort == "final":
             compiled = self._crew.compiled()
             if compiled is None:
                 reasons["speedup.compile"] = str(self._crew.compile_reason)
             else:
-                names["compile"] = compiled
+                rivals["compile"] = compiled
         else:
             reasons["speedup.compile"] = "measured only when a champion is confirmed"
         rival = trial.champion
         with contextlib.ExitStack() as stack:
             if rival is not None and rival.id != trial.candidate.id:
-                names["champion"] = self._crew.champion(rival)
-                stack.callback(names["champion"].close)
-            trial.running.pause()
-            pids = [worker.pid for worker in names.values()]
-            before = tenants.snapshot(pids)
-            blind = can_sample(trial.running.pid)
-            sampler = Sampler(trial.running.pid, trial.running.own_folders)
-            trial.timings = self._measure(names, trial.effort, sampler)
-            others = tenants.cores_of_others(before, tenants.snapshot(pids))
-        trial.running.check_alone()
-        timings = trial.timings
+                rivals["champion"] = self._crew.champion(rival)
+                stack.callback(rivals["champion"].close)
+            outcome = self.contest.hold(
+                trial.running, lambda: self._again(trial.candidate), rivals, trial.effort
+            )
+        timings = outcome.timings
         seconds = timings.median_ms("candidate") * 1e-3
         if self.floor.impossible(seconds):
-            raise Rejected(
+            raise Fault(
                 "faster_than_possible",
                 f"{seconds * 1e6:.1f} us a call is far below the physical floor of"
                 f" {(self.floor.seconds or 0) * 1e6:.1f} us",
             )
         speedup: dict[str, Speedup | None] = {"eager": timings.speedup("eager"), "compile": None}
         for name in ("compile", "champion"):
-            if name in names:
+            if name in rivals:
                 speedup[name] = timings.speedup(name)
         times: dict[str, float | None] = {"compile": None}
-        track = None if blind else sampler.profile().track(seconds)
-        times.update({name: timings.median_ms(name) for name in names})
+        track = outcome.profile.track(seconds) if outcome.profile else None
+        times.update({name: timings.median_ms(name) for name in timings.seconds})
         trial.verdict = replace(
             trial.verdict,
             time_ms=times,
@@ -264,10 +232,10 @@ class Evaluator:
             roofline=self.floor.reached(seconds),
             precision=self.oracle.own.precision,
             track=track,
-            findings=(*trial.verdict.findings, *_noise(others, self.threads)),
+            findings=(*trial.verdict.findings, *_noise(outcome.others, self.threads)),
             reasons={
                 **reasons,
-                **({} if track else {"track": blind or "no call could be looked at"}),
+                **({} if track else {"track": outcome.blind or "no call could be looked at"}),
                 "counters": "not collected on the CPU yet",
             },
         )
@@ -285,8 +253,6 @@ class Evaluator:
                     self._check(worker, own)
                     if trial.verdict.stage == "timing":
                         worker.batch([self.oracle.fresh_inputs()], own.gradients)
-            except Rejected:
-                pass
             except Fault as second:
                 if second.code == "input_modified":
                     fault = second
@@ -316,12 +282,24 @@ class Evaluator:
         wrong = compare(case, outputs)
         eager = self._crew.eager()
         if any(i < case.returned for i in worker.in_inputs - eager.in_inputs):
-            raise Rejected("output_is_input", "an output lies in the memory of an input")
+            raise Fault("output_is_input", "an output lies in the memory of an input")
         if wrong is not None:
-            raise Rejected(wrong.code, wrong.message)
+            raise Fault(wrong.code, wrong.message)
         shared = overlap_problem(worker.latest, eager.latest, case.returned)
         if shared is not None:
-            raise Rejected("overlapping_output", shared)
+            raise Fault("overlapping_output", shared)
+
+    def _again(self, candidate: Candidate) -> Worker:
+        """The candidate in a new process, checked and locked. Raises Fault."""
+        worker = self._crew.candidate(candidate)
+        try:
+            self._check(worker, self.oracle.own)
+            worker.lockdown()
+            self._check(worker, self.oracle.own)
+        except BaseException:
+            worker.close()
+            raise
+        return worker
 
     def _check_form(self, trial: _Trial, form: Form) -> None:
         """Another shape or mode, in a process of its own."""
@@ -330,11 +308,8 @@ class Evaluator:
             with contextlib.closing(self._crew.candidate(trial.candidate, form)) as worker:
                 for case in cases:
                     self._check(worker, case)
-        except Rejected as error:
-            found = error.finding
-            raise Rejected(found.code, f"in {form.name}: {found.message}") from error
         except Fault as error:
-            raise Rejected(error.code, f"in {form.name}: {error.message}") from error
+            raise Fault(error.code, f"in {form.name}: {error.message}") from error
 
     def _try_other_batch(self, trial: _Trial) -> None:
         """A smaller batch, which nobody has declared: a kernel made for one shape is named as such."""
@@ -344,11 +319,11 @@ class Evaluator:
         try:
             with contextlib.closing(self._crew.candidate(trial.candidate)) as worker:
                 self._check(worker, case)
-        except (Rejected, Fault) as error:
+        except Fault as error:
             message = f"made for the task's own shape: with {case.name}, which the reference takes, {error}"
             trial.verdict = replace(
                 trial.verdict,
-                findings=(*trial.verdict.findings, Finding("fixed_shape", message, "warning")),
+                findings=(*trial.verdict.findings, Finding("fixed_shape", message, "note")),
             )
 
     def _check_held(self, worker: Worker) -> None:
@@ -360,46 +335,9 @@ class Evaluator:
         regions = worker.latest
         self._check(worker, other, hold=True)
         if compare(own.without_buffers, worker.reread(regions)) is not None:
-            raise Rejected(
+            raise Fault(
                 "reused_output", "a later call overwrote the output that an earlier one returned"
             )
-
-    def _measure(self, names: dict[str, Worker], effort: Effort, sampler: Sampler) -> Timings:
-        timed = TimedCheck(self.oracle.own)
-
-        def check(ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]) -> None:
-            if not timed.right(ours, theirs):
-                raise Rejected(
-                    "stale_output",
-                    "the output of a timed call is wrong for that call's inputs, though checked"
-                    " calls were right",
-                )
-
-        plan = replace(_PLANS[effort], calls=self.calls)
-        supply = self._pooled() if effort == "loop" else iter(self.oracle.fresh_inputs, None)
-        torch.set_num_threads(1)  # our own threads would spin beside the contestants
-        return measure(
-            names,
-            lambda: next(supply),
-            check,
-            plan,
-            overhead=self._overhead,
-            gradients=self.oracle.own.gradients,
-            sampler=sampler,
-        )
-
-    def _pooled(self) -> Iterator[tuple[Value, ...]]:
-        """Inputs for timed calls, drawn once and shown to every candidate (a new process) once."""
-        most = max(1, _POOL // max(self._crew.call_bytes, 1))
-        index = 0
-        while True:
-            if index >= len(self._pool):
-                if len(self._pool) >= most:
-                    yield self.oracle.fresh_inputs()
-                    continue
-                self._pool.append(self.oracle.fresh_inputs())
-            yield self._pool[index]
-            index += 1
 
     def _reject(self, trial: _Trial, finding: Finding, kind: Any = "rejected") -> Verdict:
         findings = (finding, *trial.verdict.findings)  # the reason first

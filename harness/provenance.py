@@ -59,6 +59,10 @@ class Profile:
 
     seconds: Mapping[Kind, float]
 
+    def __add__(self, other: Profile) -> Profile:
+        kinds = self.seconds.keys() | other.seconds.keys()
+        return Profile({k: self.seconds.get(k, 0.0) + other.seconds.get(k, 0.0) for k in kinds})
+
     def library_share(self, call_s: float) -> float | None:
         """Share of the work that libraries did, in calls of `call_s` seconds; None: nothing was seen."""
         total = sum(s for kind, s in self.seconds.items() if kind != "threads")

@@ -30,6 +30,7 @@ from kernelwright.harness.worker import Ambush, Batch, Value, Worker
 
 _AMBUSHES = 0.5
 """Share of the rounds before which there is an ambush."""
+_DRAWS = 2000
 _LEAST_LOOKS, _MOST_EXTRA = 60, 40
 """Where the rounds gave a sampler fewer looks, so many more ambushes follow at the most."""
 
@@ -52,19 +53,41 @@ class Plan:
 
 @dataclass(frozen=True)
 class Timings:
-    """Seconds a call by contestant; entry i of every list belongs to round i."""
+    """Seconds a call by contestant; entry i of every list belongs to round i.
+
+    `starts` are the rounds of each start of the processes; by default there was one.
+    """
 
     seconds: Mapping[str, list[float]]
+    starts: tuple[int, ...] = ()
+
+    @staticmethod
+    def joined(parts: Sequence[Timings]) -> Timings:
+        """The rounds of several starts of the same contestants, one after the other."""
+        names = parts[0].seconds
+        rounds = tuple(len(next(iter(part.seconds.values()))) for part in parts)
+        return Timings({n: [s for part in parts for s in part.seconds[n]] for n in names}, rounds)
 
     def median_ms(self, name: str) -> float:
         """Median time of one call in milliseconds."""
         return statistics.median(self.seconds[name]) * 1e3
 
     def speedup(self, baseline: str, subject: str = "candidate") -> Speedup:
-        """Median of paired ratios baseline/subject with its 95% bootstrap interval."""
+        """Median of paired ratios baseline/subject with its 95% bootstrap interval.
+
+        Starts are drawn first, then rounds within each (Davison and Hinkley, Bootstrap Methods, 3.8).
+        """
         ratios = np.array(self.seconds[baseline]) / np.array(self.seconds[subject])
-        draws = np.random.default_rng(0).integers(0, len(ratios), (2000, len(ratios)))
-        medians = np.median(ratios[draws], axis=1)
+        random = np.random.default_rng(0)
+        starts = np.split(ratios, np.cumsum(self.starts)[:-1]) if self.starts else [ratios]
+        medians = np.empty(_DRAWS)
+        for i in range(_DRAWS):
+            drawn = random.integers(0, len(starts), len(starts)) if len(starts) > 1 else [0]
+            medians[i] = np.median(
+                np.concatenate(
+                    [starts[k][random.integers(0, len(starts[k]), len(starts[k]))] for k in drawn]
+                )
+            )
         low, high = np.quantile(medians, [0.025, 0.975])
         return Speedup(float(np.median(ratios)), float(low), float(high), len(ratios))
 
@@ -129,13 +152,25 @@ def measure(
         last = min(seconds["candidate"]) * plan.calls if "candidate" in seconds else last
         for name in order:
             if name not in ("eager", "compile"):
-                for ours, theirs in zip(outputs[name], outputs["eager"], strict=True):
-                    check(ours, theirs)
+                _compare(name, outputs, check)
         done += 1
     for i in range(_MOST_EXTRA):
         if sampler is not None and sampler.looks < _LEAST_LOOKS:
             ambush(sampler, 0.9**i)  # the length is a guess, and may have been too long
     return Timings(seconds)
+
+
+def _compare(
+    name: str, outputs: Mapping[str, Sequence[Sequence[torch.Tensor]]], check: Check
+) -> None:
+    """Check a contestant's outputs; what is wrong beside the candidate is never charged to it."""
+    for ours, theirs in zip(outputs[name], outputs["eager"], strict=True):
+        try:
+            check(ours, theirs)
+        except Fault as error:
+            if name == "candidate":
+                raise
+            raise HarnessError(f"{name} failed while it was timed: {error.message}") from error
 
 
 def _leg(

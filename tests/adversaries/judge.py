@@ -55,7 +55,7 @@ def main() -> None:
             if task not in evaluators:
                 evaluators[task] = Evaluator(load_task(Path(task)), threads=1).__enter__()
                 evaluators[task]._crew.compile_reason = "not compared with here"
-                evaluators[task].calls = 1 if Path(task).stem == "large" else CALLS
+                evaluators[task].contest.calls = 1 if Path(task).stem == "large" else CALLS
             answer = judge(evaluators[task], request)
         except TaskError as error:
             answer = refused(error)

@@ -1,0 +1,132 @@
+"""The contest: a candidate against eager, and where asked torch.compile and the champion.
+
+A final judgement starts candidate and eager several times: where their memory happens to lie makes one
+pair of processes some percent faster than the next, and that belongs into the interval.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+
+from kernelwright.harness import tenants
+from kernelwright.harness.arena import Board
+from kernelwright.harness.comparison import TimedCheck
+from kernelwright.harness.crew import LARGEST_LEG, MOST_CALLS, Crew
+from kernelwright.harness.fault import Fault
+from kernelwright.harness.oracle import Oracle
+from kernelwright.harness.provenance import Profile
+from kernelwright.harness.sampling import Sampler, can_sample
+from kernelwright.harness.timing import Plan, Timings, measure, wake_up_seconds
+from kernelwright.harness.worker import Value, Worker
+
+Effort = Literal["loop", "final"]
+_PLANS = {"loop": Plan(rounds=16, seconds=0.35), "final": Plan(rounds=8, seconds=1.6, least=3)}
+_STARTS = {"loop": 1, "final": 5}
+_LEG_SECONDS = 4e-3
+_POOL = 1 << 30
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was measured. `profile` is None, with the reason in `blind`, where nothing can be seen."""
+
+    timings: Timings
+    profile: Profile | None
+    blind: str | None
+    others: float | None
+    """Cores that other processes kept busy meanwhile; None: unknown."""
+
+
+class Contest:
+    """Times candidates for one task; what is the same for all of them is found out here, once."""
+
+    def __init__(self, crew: Crew, oracle: Oracle) -> None:
+        self._crew = crew
+        self._oracle = oracle
+        self._pool: list[tuple[Value, ...]] = []
+        own = oracle.own
+        eager = crew.eager()
+        self._overhead = wake_up_seconds(eager)
+        seconds = min(eager.batch([own.inputs], own.gradients).seconds for _ in range(5))
+        most = min(MOST_CALLS, LARGEST_LEG // max(crew.call_bytes, 1))
+        most = min(most, Board.SLOTS // max(len(own.expected), 1))
+        self.calls = max(1, min(most, round(_LEG_SECONDS / max(seconds, 1e-6))))
+        """Calls a leg."""
+
+    def hold(
+        self,
+        running: Worker,
+        again: Callable[[], Worker],
+        rivals: dict[str, Worker],
+        effort: Effort,
+    ) -> Outcome:
+        """Time the candidate in `running`; `again` starts it anew, checked and locked.
+
+        Raises Fault from the candidate, HarnessError where another contestant fails.
+        """
+        timings, profile, blind, others = [], Profile({}), can_sample(running.pid), None
+        for start in range(_STARTS[effort]):
+            with contextlib.ExitStack() as stack:
+                worker = running
+                if start:
+                    worker = stack.enter_context(contextlib.closing(again()))
+                    self._crew.restart_eager()
+                names = {"candidate": worker, "eager": self._crew.eager(), **rivals}
+                for contestant in names.values():
+                    contestant.pause()
+                pids = [contestant.pid for contestant in names.values()]
+                before = tenants.snapshot(pids)
+                sampler = Sampler(worker.pid, worker.own_folders)
+                timings.append(self._measure(names, effort, None if blind else sampler))
+                busy = tenants.cores_of_others(before, tenants.snapshot(pids))
+                others = busy if others is None or busy is None else max(others, busy)
+                profile += sampler.profile()
+                worker.check_alone()
+        return Outcome(Timings.joined(timings), None if blind else profile, blind, others)
+
+    def _measure(
+        self, names: dict[str, Worker], effort: Effort, sampler: Sampler | None
+    ) -> Timings:
+        timed = TimedCheck(self._oracle.own)
+
+        def check(ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]) -> None:
+            if not timed.right(ours, theirs):
+                raise Fault(
+                    "stale_output",
+                    "the output of a timed call is wrong for that call's inputs, though checked"
+                    " calls were right",
+                )
+
+        supply = self._pooled() if effort == "loop" else iter(self._oracle.fresh_inputs, None)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # our own threads would spin beside the contestants
+        try:
+            return measure(
+                names,
+                lambda: next(supply),
+                check,
+                replace(_PLANS[effort], calls=self.calls),
+                overhead=self._overhead,
+                gradients=self._oracle.own.gradients,
+                sampler=sampler,
+            )
+        finally:
+            torch.set_num_threads(threads)
+
+    def _pooled(self) -> Iterator[tuple[Value, ...]]:
+        """Inputs for timed calls, drawn once and shown to every candidate (a new process) once."""
+        most = max(1, _POOL // max(self._crew.call_bytes, 1))
+        index = 0
+        while True:
+            if index >= len(self._pool):
+                if len(self._pool) >= most:
+                    yield self._oracle.fresh_inputs()
+                    continue
+                self._pool.append(self._oracle.fresh_inputs())
+            yield self._pool[index]
+            index += 1
