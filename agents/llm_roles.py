@@ -36,7 +36,7 @@ class ModelCoder:
         spend = reply.spend
         sources = self._files(reply, brief)
         if not sources and reply.stop != "refused":
-            talk.append(Message("assistant", reply.text.strip() or "(nothing)"))
+            talk.append(Message("assistant", structured.echo(reply.text)))
             fault = _unusable(reply)
             talk.append(Message("user", briefing.prompt("coder_repair", fault=fault)))
             try:

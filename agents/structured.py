@@ -14,6 +14,8 @@ from kernelwright.agents.models.base import Message, Model, ModelError, Reply, S
 from kernelwright.agents.roles import Spend
 
 Shape = TypeVar("Shape", bound=BaseModel)
+MOST_ECHO = 8000
+"""Characters. What was cut off at the token limit would be paid for once more as input."""
 _UNKNOWN_TO_PROVIDERS = ("title", "exclusiveMinimum", "exclusiveMaximum", "minLength", "default")
 """Keywords that not every provider takes; we check them ourselves."""
 
@@ -41,7 +43,7 @@ def ask(
         return Structured(value, fault, reply.spend)
     again = [
         *talk,
-        Message("assistant", reply.text.strip() or "(nothing)"),
+        Message("assistant", echo(reply.text)),
         Message("user", briefing.prompt("repair", fault=fault, form=json.dumps(form.body))),
     ]
     try:
@@ -51,6 +53,14 @@ def ask(
         raise
     value, fault = read(second, shape)
     return Structured(value, fault, reply.spend + second.spend)
+
+
+def echo(said: str) -> str:
+    """An unusable answer as it is sent back: not empty, which providers refuse, and not long."""
+    said = said.strip()
+    if len(said) <= MOST_ECHO:
+        return said or "(nothing)"
+    return f"{said[: MOST_ECHO // 2]}\n[...]\n{said[-MOST_ECHO // 2 :]}"
 
 
 def read(reply: Reply, shape: type[Shape]) -> tuple[Shape | None, str]:

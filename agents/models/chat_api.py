@@ -13,6 +13,8 @@ from kernelwright.agents.models.streamed import Streamed
 
 _STOPS: dict[Any, StopReason] = {"length": "length", "content_filter": "refused"}
 _PASSING = {"server_error", "rate_limit_exceeded", "overloaded_error", "overloaded"}
+_BROKEN = ("error", "abort", "cancelled")
+"""Ends of an answer that compatible servers give when they fail in the middle of it."""
 _OPEN = re.compile(r"\s*<think(?:ing)?>")
 _CLOSE = re.compile(r"</think(?:ing)?>")
 
@@ -78,9 +80,7 @@ class ChatApi:
     def _part(self, answer: Streamed, data: Any, where: str) -> None:
         if http.at(data, "error"):
             answer.failure = http.said(data) or "the answer failed"
-            answer.passing = bool(
-                {http.text(data, "error", "type"), http.text(data, "error", "code")} & _PASSING
-            )
+            answer.passing = _passing(data)
         choice = http.at(data, "choices", 0)
         answer.model = answer.model or http.text(data, "model")
         answer.said.append(_content(http.at(choice, where, "content")))
@@ -91,6 +91,9 @@ class ChatApi:
         if any(answer.refusal):
             answer.stop = "refused"
         reason = http.at(choice, "finish_reason")
+        if reason in _BROKEN:
+            answer.failure = answer.failure or f"the server ended the answer: {reason}"
+            answer.passing = answer.passing or not http.at(data, "error")
         if isinstance(reason, str):
             answer.stop = _STOPS.get(reason, answer.stop)
         if isinstance(http.at(data, "usage"), dict):
@@ -102,6 +105,13 @@ class ChatApi:
                     data, "usage", "completion_tokens_details", "reasoning_tokens"
                 ),
             )
+
+
+def _passing(data: Any) -> bool:
+    """Whether an error in a stream passes: by its name, or by the HTTP status that it tells."""
+    status = http.count(data, "error", "code") or 0
+    names = {http.text(data, "error", "type"), http.text(data, "error", "code")}
+    return bool(names & _PASSING) or status in (408, 409, 429) or 500 <= status < 600
 
 
 def _content(content: Any) -> str:

@@ -80,6 +80,8 @@ class ResponsesApi:
         if http.at(data, "status") == "failed":
             answer.failure = http.said(data) or "the answer failed"
             answer.passing = http.at(data, "error", "code") in _PASSING
+        if http.at(data, "status") == "cancelled":
+            answer.failure, answer.passing = "the provider cancelled the answer", True
         said: list[str] = []
         thought: list[str] = []
         refusal: list[str] = []

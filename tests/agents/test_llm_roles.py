@@ -105,6 +105,14 @@ def test_half_a_file_is_no_candidate_and_a_whole_one_is():
     assert len(ModelCoder(model).propose(brief()).candidates) == 1, "the harness says what is wrong"
 
 
+def test_a_long_answer_is_not_sent_back_whole():
+    model = Scripted(["a" + "x" * 100_000 + "z", "no"])
+    ModelCoder(model).propose(brief())
+    echoed = model.asked[1][1][2].text
+    assert len(echoed) < 10_000
+    assert (echoed[0], echoed[-1]) == ("a", "z")
+
+
 def test_changes_to_the_parent_are_an_answer():
     parent = attempt(1.5)
     diff = "```diff\n@@ -1,2 +1,2 @@\n-SPEED = 1.5\n+SPEED = 1.75\n FAILS = ''\n```"

@@ -270,6 +270,19 @@ def test_an_error_in_the_middle_of_a_stream(connect, kind, waits):
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [("chat", {"error": {"code": 502, "message": "upstream"}}),
+     ("chat", chat("m", "half of i", finish_reason="error")),
+     ("chat", chat("m", "half of i", finish_reason="abort")),
+     ("responses", responses("m", "half of i") | {"status": "cancelled"})],
+)  # fmt: skip
+def test_an_answer_that_the_server_gave_up_is_asked_for_again(connect, kind, body):
+    with ProviderServer(Answer(200, body)) as server:
+        assert ask(connect(server, kind)).text == "hello"
+    assert len(server.requests) == 2
+
+
 def test_truncated_and_refused(connect):
     cases = {
         "responses": [
