@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from kernelwright.agents.events import Event
 
 
+DIGITS = 10
+"""Of dollars in JSON: a token costs no less than a hundred-millionth of a dollar."""
+
+
 @dataclass(frozen=True)
 class Share:
     """A candidate's part of what the calls of its round came to. None: unknown."""
@@ -61,6 +65,8 @@ class Line:
     def to_json(self) -> dict[str, Any]:
         """For `--json`: with `tokens`, without bounds where the truth is known."""
         data = {**asdict(self), "tokens": self.tokens, "wall_s": round(self.wall_s, 3)}
+        for name in ("usd", "usd_at_most"):
+            data[name] = None if data[name] is None else round(data[name], DIGITS)
         if self.usd is not None:
             del data["usd_at_most"]
         if self.tokens is not None:

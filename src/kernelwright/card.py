@@ -11,6 +11,7 @@ from typing import Any
 
 from kernelwright import __version__, text
 from kernelwright.agents.budget import Spent, Stop
+from kernelwright.agents.ledger.account import DIGITS
 from kernelwright.agents.roles import Attempt
 from kernelwright.harness.device import DeviceFacts
 from kernelwright.harness.verdict import Verdict
@@ -124,11 +125,11 @@ def spent_json(spent: Spent) -> dict[str, Any]:
             unknown = (figure for figure, value in data.items() if value is None)
             reasons |= {f"{group}.{name}.{figure}": "not known of every call" for figure in unknown}
     return {
-        "usd": spent.usd,
+        "usd": _dollars(spent.usd),
         "tokens": spent.tokens,
         "evaluations": spent.evaluations,
         "wall_s": round(spent.wall_s, 3),
-        "usd_at_most": at_most,
+        "usd_at_most": _dollars(at_most),
         "evaluating_s": round(took.wall_s, 3),
         "cpu_s": took.cpu_s if took.cpu_s is None else round(took.cpu_s, 2),
         "gpu_s": round(took.gpu_s, 3),
@@ -145,7 +146,7 @@ def _by_candidate(spent: Spent, reasons: dict[str, str]) -> dict[str, dict[str, 
     for name, took in spent.effort.items():
         share = spent.by_candidate.get(name)
         found[name] = {
-            "usd": share.usd if share else 0.0,
+            "usd": _dollars(share.usd) if share else 0.0,
             "tokens": share.tokens if share else 0,
             "evaluating_s": round(took.wall_s, 3),
             "cpu_s": took.cpu_s,
@@ -154,6 +155,11 @@ def _by_candidate(spent: Spent, reasons: dict[str, str]) -> dict[str, dict[str, 
         for figure in (figure for figure, value in found[name].items() if value is None):
             reasons[f"by_candidate.{name}.{figure}"] = "not known"
     return found
+
+
+def _dollars(usd: float | None) -> float | None:
+    """Without the dust of sums in floating point."""
+    return None if usd is None else round(usd, DIGITS)
 
 
 def _today() -> str:

@@ -131,10 +131,11 @@ def cost(spent: Spent) -> str:
 
 
 def dollars(usd: float) -> str:
-    """`$0.12`, with as many digits as show two that count: `$0.0034`."""
+    """`$0.12`, with more digits for what is less than ten cents: `$0.0034`."""
     if usd == 0 or usd >= 0.1:
         return f"${usd:,.2f}"
-    return f"${usd:.4f}" if usd >= 0.001 else f"${usd:.2g}"
+    cents, rest = f"{usd:.4f}"[:4], f"{usd:.4f}"[4:].rstrip("0")
+    return f"${cents}{rest}" if usd >= 0.001 else f"${usd:.2g}"
 
 
 def terms(

@@ -69,7 +69,7 @@ def test_a_budget_ends_a_run_with_its_champion_and_more_goes_on(
     assert spent["usd"] == pytest.approx(len(server.requests) * USD_A_CALL)  # type: ignore[index]
     assert spent["usd"] <= spent["budget"]["usd"] == 0.02  # type: ignore[index]
     first, last = err.splitlines()[0], err.splitlines()[-1]
-    assert first.startswith("budget: at most $0.0200; openai:gpt-5-mini: $0.25 in, $0.025 cached")
+    assert first.startswith("budget: at most $0.02; openai:gpt-5-mini: $0.25 in, $0.025 cached")
     assert "genai-prices" in first
     assert last.endswith(f"--resume {result['run']} --out {tmp_path / 'out'} --budget-usd MORE")
 
@@ -213,10 +213,10 @@ def test_what_cannot_be_asked_for(optimize: Run, arguments: list[str], said: str
 def test_costs_in_words() -> None:
     known = Spent(0.1234, 3400, 1, 1.0, budget_usd=5.0, budget_tokens=10_000)
     assert text.cost(known) == "$0.12 of $5.00, 3,400 tokens of 10,000"
-    assert text.cost(Spent(None, None, 1, 1.0, 1, 0.034)) == "at most $0.0340, tokens unknown"
+    assert text.cost(Spent(None, None, 1, 1.0, 1, 0.034)) == "at most $0.034, tokens unknown"
     assert text.cost(Spent(0.0, 0, 1, 1.0, budget_usd=5.0)) == "no cost"
-    assert [text.dollars(usd) for usd in (0, 0.00001234, 0.0034, 0.1, 1234.5)] == [
-        "$0.00", "$1.2e-05", "$0.0034", "$0.10", "$1,234.50",
+    assert [text.dollars(usd) for usd in (0, 0.00001234, 0.0034, 0.03, 0.1, 1234.5)] == [
+        "$0.00", "$1.2e-05", "$0.0034", "$0.03", "$0.10", "$1,234.50",
     ]  # fmt: skip
     tiers = (Tier(1.0, 2.0), Tier(3.0, 4.0, above=200_000))
     quote = Quote("m", Price(tiers, "--price", "2026-01-02"))
