@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -63,6 +64,7 @@ class ProviderModel:
         self._api = api
         self._connect = connect
         self._wire: Wire | None = None
+        self._connecting = threading.Lock()
         self._price = price
         self._options = options
         self._limit = limit
@@ -139,12 +141,12 @@ class ProviderModel:
         return meter.charged(self.spec, size, self._limit, call)
 
     def _call(self, body: dict[str, Any]) -> Reply:
-        if self._wire is None:
-            self._wire = self._connect()
+        with self._connecting:
+            wire = self._wire = self._wire or self._connect()
         self._halt.check()
         answer = Streamed()
         with self._limiter.watched():
-            exchange = self._wire.call(self._api, body, answer)
+            exchange = wire.call(self._api, body, answer)
         spend = self._price(answer.usage)
         if answer.failure:
             raise ModelError(

@@ -85,7 +85,7 @@ def test_a_growing_answer_is_waited_for(tmp_path):
                 time.sleep(0.15)
 
     thread = threading.Thread(target=write)
-    model = mailbox(tmp_path, settle_s=0.5)
+    model = mailbox(tmp_path, settle_s=1.5)
     thread.start()
     assert ask(model).text == "one two three"
     thread.join()
@@ -120,7 +120,7 @@ def test_a_halt_ends_the_wait(tmp_path):
     began = time.monotonic()
     with pytest.raises(Cancelled):
         ask(mailbox(tmp_path, halt=halt))
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15
 
 
 def test_the_schema_is_for_programs(tmp_path):
