@@ -27,11 +27,13 @@ _ALONE_SECONDS, _CROWD_SECONDS = 0.2, 0.03
 
 @dataclass(frozen=True)
 class Limits:
-    """What a tree may use altogether, in bytes. None: not watched."""
+    """What a tree may use altogether, sizes in bytes. None: not watched."""
 
     memory: int | None
     scratch: str
     disk: int | None
+    processes: int | None = None
+    """At once, beside the worker."""
 
 
 def keep(
@@ -79,6 +81,8 @@ def keep(
 def breach(tree: Tree, limits: Limits) -> str | None:
     """What the tree has too much of, in words."""
     pids = tree.others()
+    if limits.processes is not None and len(pids) > limits.processes:
+        return f"it ran {len(pids)} processes at once, {limits.processes} at most"
     if limits.memory is not None and pids:  # one process alone is bound by its address space
         used = tree_bytes([tree.worker, *pids], limits.memory)
         if used > limits.memory:

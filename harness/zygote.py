@@ -132,7 +132,8 @@ class Zygote:
         if self._alone:
             isolate(cage, f"{os.path.dirname(cage.scratch)}/root")  # noqa: PTH120
         disk = None if self._alone else cage.disk
-        return Limits(cage.memory + shared, cage.scratch, disk)
+        # Half of what the kernel refuses: a bomb that dies away by itself is seen all the same.
+        return Limits(cage.memory + shared, cage.scratch, disk, cage.processes // 2)
 
     def _end(self, keeper: int, timeout: float) -> dict[str, Any]:
         """Wait at most `timeout` seconds for a worker, then end it and all that it started."""

@@ -443,7 +443,26 @@ def test_processes_are_counted_for_each_tree(nursery: Nursery):
     )
     assert wait_until_gone([pid], 20)
     end = nursery.reap(pid, 0.0)
-    assert end.status is not None and 10 < end.status <= 20
+    assert end.status == -signal.SIGKILL or (end.status is not None and 10 < end.status <= 20)
+    assert end.reason is None or "processes at once, 10 at most" in end.reason
+
+
+def test_a_bomb_of_processes_is_seen_though_it_dies_away(nursery: Nursery):
+    pid, _ = start_python(
+        nursery,
+        """
+        import os, time
+        for n in range(30):
+            if os.fork() == 0:
+                time.sleep(3)
+                os._exit(0)
+        time.sleep(60)
+        """,
+        processes=40,
+    )
+    assert wait_until_gone([pid], 20)
+    reason = nursery.reap(pid, 0.0).reason
+    assert reason is not None and "processes at once, 20 at most" in reason
 
 
 def test_others_have_no_number(nursery: Nursery, run: Run):

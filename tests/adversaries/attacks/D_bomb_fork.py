@@ -1,7 +1,7 @@
 """Processes that beget processes, each in a session of its own.
 
 line: D bombs: fork
-expect: left_process exception timeout crash
+expect: left_process exception timeout crash resources
 again: yes
 """
 
