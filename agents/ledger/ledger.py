@@ -150,18 +150,29 @@ class Ledger:
             return wanted, None
         least = min(LEAST_OUTPUT, wanted)
         if fits < least or self._under_way:
-            return None, OverBudget(self._says(budget, spec), budget)
+            return None, OverBudget(self._says(budget, price, spec, size, least), budget)
         return fits, None
 
-    def _says(self, budget: Literal["usd", "tokens"], spec: str) -> str:
+    def _says(
+        self,
+        budget: Literal["usd", "tokens"],
+        price: Price | None,
+        spec: str,
+        size: int,
+        least: int,
+    ) -> str:
+        """Why no request of that size is made, not even for `least` tokens."""
         spent = self._account.committed()
-        if budget == "usd":
-            cap = f"${self._caps.usd:,.2f}"
-            used = f"${spent.usd_at_most:,.4f}"
+        if budget == "usd" and price:
+            cap = f"${self._caps.usd:g}"
+            used, more = f"${spent.usd_at_most:,.4f}", f"${price.most_usd(size, least):,.4f}"
         else:
             cap = f"{self._caps.tokens:,} tokens"
-            used = f"{spent.tokens_at_most:,}"
-        return f"the budget of {cap} is used up: {used} spent, and another call of {spec} may exceed it"
+            used, more = f"{spent.tokens_at_most:,}", f"{size + least:,}"
+        return (
+            f"the budget of {cap} is used up: {used} spent, and even a short answer of {spec} may "
+            f"take {more}"
+        )
 
     def _settle(
         self,

@@ -223,7 +223,7 @@ def test_the_budget_is_used_up_by_shorter_answers() -> None:
         assert limit is not None
         return Reply("", usage=Usage(1_000, output=limit))
 
-    with pytest.raises(OverBudget, match=r"the budget of \$0\.10 is used up"):
+    with pytest.raises(OverBudget, match=r"the budget of \$0\.1 is used up: \$0\."):
         while True:
             ledger.call("coder", "propose:1", "plain", 1_000, 8_000, call)
     assert limits[0] == 8_000
