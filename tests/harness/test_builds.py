@@ -207,3 +207,11 @@ def test_cache_folder(monkeypatch: pytest.MonkeyPatch):
     assert cache_folder() == Path("/x/y")
     monkeypatch.setenv("KERNELWRIGHT_CACHE", "")
     assert cache_folder() == Path.home() / ".cache" / "kernelwright"
+
+
+@pytest.mark.parametrize("source", ["int x = ;", 'asm("bogus %rax");', '#include "nothing.h"'])
+def test_errors_do_not_name_the_scratch_folder(builder: Builder, nursery: Nursery, source: str):
+    folder, _ = nursery.scratch(caged=True)
+    with pytest.raises(BuildError) as error:
+        builder.build(source, [], folder / "builds")
+    assert str(nursery.root) not in str(error.value) and "rror" in str(error.value)
