@@ -101,7 +101,8 @@ class Wire:
             if line.reason:
                 raise ModelError(
                     f"{self.spec}: no whole answer in {self.timeout_s:.0f} s",
-                    retryable=True,
+                    # What was under way all the time would take as long again.
+                    retryable=not answer.begun,
                     spend=error.spend,
                 ) from error
             raise
