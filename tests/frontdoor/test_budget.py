@@ -1,5 +1,6 @@
 """Budgets, prices and keys on the command line, against a provider of our own."""
 
+import io
 import json
 import shlex
 import sys
@@ -10,10 +11,14 @@ import pytest
 from frontdoor_fakes import KERNEL, FakeEvaluator
 
 from kernelwright import text
-from kernelwright.agents.budget import Spent
+from kernelwright.agents.budget import Spent, Stop
 from kernelwright.agents.models.prices import Price, Quote, Tier
 from kernelwright.card import spent_json
 from kernelwright.cli import main
+from kernelwright.console import Console
+from kernelwright.display import PlainDisplay
+from kernelwright.outputs import RunFolder
+from kernelwright.progress import Title
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "agents"))
 from provider_server import ProviderServer
@@ -231,3 +236,37 @@ def test_what_is_null_has_its_reason() -> None:
     assert {name for name, value in data.items() if value is None} == set(data["reasons"])
     assert data["reasons"]["usd"].startswith("2 calls have")
     assert spent_json(Spent(0.5, 1, 1, 1.0))["reasons"] == {}
+
+
+@pytest.mark.parametrize("json_too", [[], ["--json"]])
+def test_complaints_show_no_key(
+    json_too: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KERNELWRIGHT_API_KEY", KEY)
+    assert main(["verify", "core/softmax", f"/no/such/{KEY}.py", *json_too]) == 2
+    out, err = capfd.readouterr()
+    assert "[redacted]" in err
+    assert KEY not in out + err
+
+
+def test_what_is_shown_and_written_holds_no_key(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KERNELWRIGHT_API_KEY", KEY)
+    stream = io.StringIO()
+    PlainDisplay(Title("task", KEY, "run"), stream).stopped(Stop("no_idea", KEY))
+    for as_json in (False, True):
+        with Console(as_json=as_json) as console:
+            console.show(KEY)
+            console.note(KEY)
+            console.emit({"said": [KEY]})
+    shown = [stream.getvalue(), *capfd.readouterr()]
+    assert all("[redacted]" in text and KEY not in text for text in shown)
+
+    folder = RunFolder(tmp_path)
+    folder.write(folder.report, f"said {KEY}")
+    folder.write(folder.card, {"said": [KEY]})
+    folder.write(folder.kernel, f"# {KEY}")
+    assert folder.report.read_text() == "said [redacted]"
+    assert json.loads(folder.card.read_text()) == {"said": ["[redacted]"]}
+    assert folder.kernel.read_text() == f"# {KEY}", "the file that was judged, to the byte"
