@@ -19,8 +19,10 @@ DONE, NO_ANSWER, BAD_USAGE = 0, 1, 2
 ATTEMPTS = 2
 """Of a check: whoever asks whether a model answers now does not want to wait for a minute."""
 _WRITERS = re.compile(r"(?:claude|gpt|o\d|codex)[-\w.]*$")
-_OTHERS = re.compile(r"image|audio|realtime|tts|transcribe|search|vision|instruct|-\d{4}$|-v\d")
-"""Names of models that write text, and of those that are for something else."""
+_OTHERS = re.compile(
+    r"image|audio|realtime|tts|transcribe|search|vision|instruct|-\d{4}$|claude-[v\d]|gpt-3|gpt-4(?:-|$)|-20\d\d-"
+)
+"""Names of models that write text, and of those that are for something else or long retired."""
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -60,8 +62,9 @@ def _list(args: argparse.Namespace, console: Console) -> int:
     for name, there in held.items():
         console.show(f"  {keys.VARIABLES[name]:20} {'there' if there else '-'}")
     console.show("\nPrices in dollars per million tokens (input, cached input, output):")
+    longest = max(len(quote.spec) for quote in quotes)
     for quote in quotes:
-        for line in _prices(quote):
+        for line in _prices(quote, longest):
             console.show(f"  {line}")
     console.show("\nTry one, for a fraction of a cent: kernelwright models check MODEL")
     return DONE
@@ -85,13 +88,13 @@ def _options(form: Form) -> str:
     return f" (options: {', '.join(form.options)})" if form.options else ""
 
 
-def _prices(quote: prices.Quote) -> Iterator[str]:
+def _prices(quote: prices.Quote, width: int) -> Iterator[str]:
     assert quote.price
     name = quote.spec
     for tier in quote.price.tiers:
         cached = "-" if tier.cached is None else f"{tier.cached:g}"
         above = f"  above {tier.above} input tokens" if tier.above else ""
-        yield f"{name:32} {tier.input:>6g} {cached:>6} {tier.output:>6g}{above}"
+        yield f"{name:{width}} {tier.input:>6g} {cached:>6} {tier.output:>6g}{above}"
         name = ""
 
 
