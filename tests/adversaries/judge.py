@@ -76,8 +76,12 @@ def refused(error: TaskError) -> dict[str, Any]:
 
 def judge(evaluator: Evaluator, request: dict[str, Any]) -> dict[str, Any]:
     """One candidate's verdict, and the traces of its evaluation."""
-    if request["effort"] == "final":
-        evaluator._crew.inspector.prepare()  # its process stays for the next ones
+    final = request["effort"] == "final"
+    if (
+        final
+    ):  # the process of the sanitizers stays for the next ones, eager's is a new one each time
+        evaluator._crew.inspector.prepare()
+        evaluator._crew.restart_eager()
     before = traces()
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak of resident memory
     resident = status_mib("VmRSS")
@@ -87,6 +91,8 @@ def judge(evaluator: Evaluator, request: dict[str, Any]) -> dict[str, Any]:
     except Exception:
         return {"raised": traceback.format_exc(limit=-3)}
     seconds = time.perf_counter() - begin
+    if final:
+        evaluator._crew.restart_eager()
     after = traces()
     left = {name: sorted(set(after[name]) - set(before[name])) for name in before}
     answer = {
