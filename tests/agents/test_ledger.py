@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from provider_server import Answer, ProviderServer
 from search_fakes import TASK, EchoJudge, FakeEvaluator, ScriptedCoder, kernel
 
 from kernelwright.agents.events import Event, EventLog, read
@@ -19,9 +20,11 @@ from kernelwright.agents.journal import Journal
 from kernelwright.agents.ledger.account import Account, Line, total
 from kernelwright.agents.ledger.effort import tree_cpu_s
 from kernelwright.agents.ledger.ledger import LEAST_OUTPUT, Caps, Ledger
+from kernelwright.agents.ledger.metered import MeteredModel
 from kernelwright.agents.llm_roles import ModelCoder, ModelJudge
 from kernelwright.agents.models.base import (
     UNMETERED,
+    Message,
     ModelError,
     OverBudget,
     Reply,
@@ -29,6 +32,8 @@ from kernelwright.agents.models.base import (
     size_of,
 )
 from kernelwright.agents.models.prices import Price, Quote, Tier, quote
+from kernelwright.agents.models.retry import Retry
+from kernelwright.agents.models.spec import make_model
 from kernelwright.agents.optimize import Settings, load, optimize
 from kernelwright.agents.ports import Quiet
 from kernelwright.agents.roles import Spend
@@ -576,3 +581,33 @@ def test_processor_time_of_a_tree() -> None:
     assert after is not None
     assert after - before >= 0.19
     assert tree_cpu_s(2**30) is None
+
+
+@pytest.mark.parametrize("spec", ["openai:gpt-5-mini", "anthropic:claude-haiku-4-5", "{url}/v1#x"])
+def test_every_attempt_is_a_request_of_its_own_and_is_told_its_limit(
+    spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over real HTTP: one that was refused, one that was cut off, one that is answered."""
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        monkeypatch.setenv(name, "sk-test-0123456789abcdefghij")
+    busy = Answer(429, {"error": {"message": "busy"}})
+    with ProviderServer(busy, Answer(cut=True)) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url + "/v1")
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
+        log = Log()
+        ledger, account = log.session(Caps(usd=0.25))
+        spec = spec.format(url=server.url)
+        account.quotes[spec] = Quote(spec, PRICES["plain"])
+        model = MeteredModel(make_model(spec, Retry(attempts=3, base_s=0.001)), ledger, "coder")
+        reply = model.ask([Message("user", "hi")], label="propose:1")
+    assert reply.text == "hello"
+    settled = [event.data for event in log.events if event.kind == "settled"]
+    assert [data["usd"] for data in settled][:2] == [0.0, None]
+    assert settled[2]["usd"] > 0
+    limits = [event.data["limit"] for event in log.events if event.kind == "reserved"]
+    names = ("max_output_tokens", "max_tokens", "max_completion_tokens")
+    sent = [next(body[name] for name in names if name in body) for _, body, _ in server.requests]
+    assert sent == limits
+    assert limits[1] > limits[2], "what may have been billed is no longer there"
+    assert account.unknown() == 1
+    assert account.committed().usd_at_most <= 0.25
