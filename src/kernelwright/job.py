@@ -148,6 +148,12 @@ def billed(asked: Asked) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for spec in asked.specs for one in asked_models(spec)))
 
 
+def mailboxes(asked: Asked) -> list[str]:
+    """The folders in which somebody has to answer."""
+    found = [spec.partition(":")[2] for spec in billed(asked) if spec.startswith("mailbox:")]
+    return [folder.partition("?")[0] for folder in found]
+
+
 def _kept_quotes(folder: RunFolder) -> dict[str, Quote]:
     """What the run has billed its models at so far."""
     if not (folder.path / "run.db").exists():

@@ -151,6 +151,7 @@ def test_a_run_and_its_replay(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kind", ["openai", "anthropic", "command", "mailbox"])
 def test_a_real_run_and_its_replay(
     kind: str, server: ProviderServer, task_file: Path, tmp_path: Path,
@@ -193,6 +194,7 @@ def test_a_resumed_run_keeps_the_models_of_its_roles(
 
 def test_ctrl_c_ends_the_wait_for_a_mailbox_and_resume_takes_the_answer(
     task_file: Path, tmp_path: Path, stand_in: type[FakeEvaluator],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     box, out = tmp_path / "box", tmp_path / "out"
 
@@ -206,6 +208,7 @@ def test_ctrl_c_ends_the_wait_for_a_mailbox_and_resume_takes_the_answer(
     began = time.monotonic()
     assert optimize(task_file, out, "--model", f"mailbox:{box}") == 130
     assert time.monotonic() - began < 20
+    assert f"questions come to {box};" in capfd.readouterr().err
     (prompt,) = box.glob("*.prompt.md")
     (box / "0001.answer.md").write_text(answer(prompt.read_text()) + "\n<!-- end -->")
     with correspondent(box):

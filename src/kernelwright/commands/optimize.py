@@ -25,7 +25,7 @@ from kernelwright.commands.arguments import (
     seed,
 )
 from kernelwright.console import Console, complain
-from kernelwright.job import LATEST, Job, prepare
+from kernelwright.job import LATEST, Job, mailboxes, prepare
 from kernelwright.progress import Title
 
 if TYPE_CHECKING:
@@ -125,6 +125,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     job = prepare(args)
     for line in text.terms(job.quotes, job.settings.budget_usd, job.settings.budget_tokens):
         console.note(line)
+    for folder in mailboxes(job.asked):
+        console.note(f"questions come to {folder}; the README.md there says how to answer")
     try:
         with _interruptible(job.players.halt) as interrupt:
             outcome, published = _search(job, console, interrupt)
