@@ -35,7 +35,7 @@ class Killed(BaseException):
 
 
 class Log:
-    """An event log in memory. After `kill()` nothing is written any more, as in a dead process."""
+    """An event log in memory. Once `dead` nothing is written any more, as in a dead process."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
