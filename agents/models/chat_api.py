@@ -9,7 +9,7 @@ from typing import Any
 from kernelwright.agents.models import provider_http as http
 from kernelwright.agents.models.base import Message, Schema, StopReason, Usage
 from kernelwright.agents.models.options import Options
-from kernelwright.agents.models.streamed import Streamed
+from kernelwright.agents.models.streamed import Streamed, add
 
 _STOPS: dict[Any, StopReason] = {"length": "length", "content_filter": "refused"}
 _PASSING = {"server_error", "rate_limit_exceeded", "overloaded_error", "overloaded"}
@@ -83,11 +83,12 @@ class ChatApi:
             answer.passing = _passing(data)
         choice = http.at(data, "choices", 0)
         answer.model = answer.model or http.text(data, "model")
-        answer.said.append(_content(http.at(choice, where, "content")))
-        answer.thought.append(
-            http.text(choice, where, "reasoning_content") or http.text(choice, where, "reasoning")
+        add(answer.said, _content(http.at(choice, where, "content")))
+        add(
+            answer.thought,
+            http.text(choice, where, "reasoning_content") or http.text(choice, where, "reasoning"),
         )
-        answer.refusal.append(http.text(choice, where, "refusal"))
+        add(answer.refusal, http.text(choice, where, "refusal"))
         if any(answer.refusal):
             answer.stop = "refused"
         reason = http.at(choice, "finish_reason")

@@ -9,7 +9,7 @@ from typing import Any
 from kernelwright.agents.models import provider_http as http
 from kernelwright.agents.models.base import Message, Schema, StopReason
 from kernelwright.agents.models.options import LEAST_THINKING, Options
-from kernelwright.agents.models.streamed import Streamed
+from kernelwright.agents.models.streamed import Streamed, add
 
 MAX_TOKENS = 32_000
 """Thinking and answer together; every current model allows it."""
@@ -92,8 +92,8 @@ class MessagesApi:
         """Nothing."""
 
     def _block(self, answer: Streamed, block: Any) -> None:
-        answer.said.append(http.text(block, "text"))
-        answer.thought.append(http.text(block, "thinking"))
+        add(answer.said, http.text(block, "text"))
+        add(answer.thought, http.text(block, "thinking"))
 
 
 def _turn(message: Message) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from kernelwright.agents.models import provider_http as http
 from kernelwright.agents.models.base import Message, Schema, Usage
 from kernelwright.agents.models.options import Options
-from kernelwright.agents.models.streamed import Streamed
+from kernelwright.agents.models.streamed import Streamed, add
 
 _PASSING = {"server_error", "rate_limit_exceeded"}
 
@@ -53,11 +53,11 @@ class ResponsesApi:
         """Add one event. The last one holds the whole answer once more, and the counts."""
         match http.at(event, "type"):
             case "response.output_text.delta":
-                answer.said.append(http.text(event, "delta"))
+                add(answer.said, http.text(event, "delta"))
             case "response.refusal.delta":
-                answer.refusal.append(http.text(event, "delta"))
+                add(answer.refusal, http.text(event, "delta"))
             case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
-                answer.thought.append(http.text(event, "delta"))
+                add(answer.thought, http.text(event, "delta"))
             case "response.completed" | "response.incomplete" | "response.failed":
                 self.whole(answer, http.at(event, "response"))
             case "error":

@@ -30,7 +30,13 @@ class Streamed:
     @property
     def begun(self) -> bool:
         """Whether a first piece of answer or reasoning is there."""
-        return any(self.said) or any(self.thought) or any(self.refusal)
+        return bool(self.said or self.thought or self.refusal)
+
+
+def add(parts: list[str], text: str) -> None:
+    """Take in a piece, if there is anything in it."""
+    if text:
+        parts.append(text)
 
 
 class Api(Protocol):

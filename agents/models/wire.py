@@ -21,6 +21,7 @@ from kernelwright.agents.models import provider_http as http
 from kernelwright.agents.models.base import Cancelled, Exchange, ModelError
 from kernelwright.agents.models.halt import Halt
 from kernelwright.agents.models.streamed import Api, Streamed
+from kernelwright.agents.roles import Spend
 
 IDLE_S = 600.0
 """Most seconds between two pieces of an answer: models think without a word for minutes."""
@@ -94,21 +95,28 @@ class Wire:
         token = _line.set(line)
         try:
             with self.halt.cutting(lambda: line.cut("interrupted")):
-                return self._read(api, body, answer, began)
+                exchange = self._read(api, body, answer, began)
+            if line.reason and not answer.complete:
+                raise self._ended(line, answer, http.UNKNOWN)
+            return exchange
         except ModelError as error:
-            if line.reason == "interrupted":
-                raise Cancelled("interrupted", spend=error.spend) from error
-            if line.reason:
-                raise ModelError(
-                    f"{self.spec}: no whole answer in {self.timeout_s:.0f} s",
-                    # What was under way all the time would take as long again.
-                    retryable=not answer.begun,
-                    spend=error.spend,
-                ) from error
-            raise
+            if not line.reason:
+                raise
+            raise self._ended(line, answer, error.spend) from error
         finally:
             timer.cancel()
             _line.reset(token)
+
+    def _ended(self, line: _Line, answer: Streamed, spend: Spend) -> ModelError:
+        """Why a call that was cut has no answer."""
+        if line.reason == "interrupted":
+            return Cancelled("interrupted", spend=spend)
+        return ModelError(
+            f"{self.spec}: no whole answer in {self.timeout_s:.0f} s",
+            # What was under way all the time would take as long again.
+            retryable=not answer.begun,
+            spend=spend,
+        )
 
     def _read(self, api: Api, body: Mapping[str, Any], answer: Streamed, began: float) -> Exchange:
         first: float | None = None

@@ -24,6 +24,8 @@ class Answer:
     """Promise more bytes than are sent, then close the connection."""
     whole: bool = False
     """Answer in one piece although a stream was asked for."""
+    open_ended: bool = False
+    """Do not say how long the answer is: its end is that of the connection."""
     drip_s: float = 0.0
     """Seconds between pieces of 200 bytes."""
 
@@ -79,7 +81,8 @@ class ProviderServer:
                 try:
                     self.send_response(answer.status)
                     self.send_header("content-type", kind)
-                    self.send_header("content-length", str(len(data) + 1000 * answer.cut))
+                    if not answer.open_ended:
+                        self.send_header("content-length", str(len(data) + 1000 * answer.cut))
                     for name, value in answer.headers.items():
                         self.send_header(name, value)
                     self.end_headers()

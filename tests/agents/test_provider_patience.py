@@ -120,7 +120,9 @@ def _cut_when_asked(server, halt):
 
 
 @pytest.mark.parametrize("kind", SPECS)
-@pytest.mark.parametrize("slow", [Answer(delay_s=20), Answer(drip_s=0.5)])
+@pytest.mark.parametrize(
+    "slow", [Answer(delay_s=20), Answer(drip_s=0.5), Answer(drip_s=0.5, open_ended=True)]
+)
 def test_a_call_under_way_is_cut_at_once(connect, kind, slow):
     halt = Halt()
     with ProviderServer(slow, text="x" * 9000) as server:

@@ -121,8 +121,9 @@ def test_a_slow_server_times_out_and_is_tried_again(connect, kind):
 
 
 @pytest.mark.parametrize("kind", SPECS)
-def test_a_cut_connection_is_tried_again_and_its_cost_is_unknown(connect, kind):
-    with ProviderServer(Answer(cut=True), text="x" * 2000) as server:
+@pytest.mark.parametrize("open_ended", [True, False])
+def test_a_cut_connection_is_tried_again_and_its_cost_is_unknown(connect, kind, open_ended):
+    with ProviderServer(Answer(cut=True, open_ended=open_ended), text="x" * 2000) as server:
         reply = ask(connect(server, kind))
     assert reply.text == "x" * 2000
     assert len(server.requests) == 2
