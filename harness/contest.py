@@ -7,6 +7,7 @@ pair of processes some percent faster than the next, and that belongs into the i
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -51,8 +52,9 @@ class Contest:
         self._pool: list[tuple[Value, ...]] = []
         own = oracle.own
         eager = crew.eager()
-        self._overhead = wake_up_seconds(eager)
-        seconds = min(eager.batch([own.inputs], own.gradients).seconds for _ in range(5))
+        with _aside():
+            self._overhead = wake_up_seconds(eager)
+            seconds = min(eager.batch([own.inputs], own.gradients).seconds for _ in range(5))
         most = min(MOST_CALLS, LARGEST_LEG // max(crew.call_bytes, 1))
         most = min(most, Board.SLOTS // max(len(own.expected), 1))
         self.calls = max(1, min(most, round(_LEG_SECONDS / max(seconds, 1e-6))))
@@ -77,8 +79,7 @@ class Contest:
                     worker = stack.enter_context(contextlib.closing(again()))
                     self._crew.restart_eager()
                 names = {"candidate": worker, "eager": self._crew.eager(), **rivals}
-                for contestant in names.values():
-                    contestant.pause()
+                worker.pause()  # the others stand already
                 pids = [contestant.pid for contestant in names.values()]
                 before = tenants.snapshot(pids)
                 sampler = Sampler(worker.pid, worker.own_folders)
@@ -103,9 +104,7 @@ class Contest:
                 )
 
         supply = self._pooled() if effort == "loop" else iter(self._oracle.fresh_inputs, None)
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # our own threads would spin beside the contestants
-        try:
+        with _aside():
             return measure(
                 names,
                 lambda: next(supply),
@@ -115,8 +114,6 @@ class Contest:
                 gradients=self._oracle.own.gradients,
                 sampler=sampler,
             )
-        finally:
-            torch.set_num_threads(threads)
 
     def _pooled(self) -> Iterator[tuple[Value, ...]]:
         """Inputs for timed calls, drawn once and shown to every candidate (a new process) once."""
@@ -130,3 +127,19 @@ class Contest:
                 self._pool.append(self._oracle.fresh_inputs())
             yield self._pool[index]
             index += 1
+
+
+@contextlib.contextmanager
+def _aside() -> Iterator[None]:
+    """Keep out of the contestants' way: no threads of ours, and not on the core of their first one.
+
+    There we would get to run again when a leg is over, and never be able to stop one in the middle.
+    """
+    threads, cores = torch.get_num_threads(), os.sched_getaffinity(0)
+    torch.set_num_threads(1)
+    os.sched_setaffinity(0, cores - {min(cores)} or cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+        torch.set_num_threads(threads)

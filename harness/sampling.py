@@ -55,6 +55,7 @@ class Sampler:
         self._seconds: dict[Kind, float] = {}
         self._young: dict[Kind, float] = {}
         self._total, self._ended = 0.0, 0.0
+        self._scheduled = 0
         self.looks = 0
         """Looks before which the worker had got to run."""
 
@@ -63,15 +64,17 @@ class Sampler:
         self._maps = self._read_maps()
         self._spent = {thread.number: thread.spent_ns for thread in self._threads()}
         self._total = _process_seconds(self._pid)
+        self._scheduled = _times_scheduled(self._pid)
 
     def idle(self) -> bool:
         """Whether the worker has not got to run since the last look, on a machine that has much to do."""
-        return _process_seconds(self._pid) - self._total < _WORTH_A_LOOK_S
+        return _times_scheduled(self._pid) == self._scheduled
 
     def look(self) -> None:
         """Amid calls, the worker stopped: book each thread's time on the place where it stands."""
         total = _process_seconds(self._pid)
         ended, self._total = total - self._total, total
+        self._scheduled = _times_scheduled(self._pid)
         self.looks += ended > _WORTH_A_LOOK_S
         known, self._spent = self._spent, {}
         for thread in self._threads():
@@ -149,6 +152,11 @@ def _add(seconds: dict[Kind, float], kind: Kind, more: float) -> None:
 def _process_seconds(pid: int) -> float:
     """Processor time of a process, threads that have ended included (CPUCLOCK_SCHED of clock_gettime)."""
     return time.clock_gettime((~pid << 3) | 2)
+
+
+def _times_scheduled(pid: int) -> int:
+    """How often the first thread has been given a core. (Its time is only known when it stands.)"""
+    return int(Path(f"/proc/{pid}/schedstat").read_bytes().split()[2])
 
 
 def can_sample(pid: int) -> str | None:

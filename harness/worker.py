@@ -31,6 +31,7 @@ from kernelwright.harness.nursery import Nursery, remove
 from kernelwright.harness.sampling import Sampler
 from kernelwright.harness.sandbox import Cage, level
 from kernelwright.harness.sandbox.cage import python_folders
+from kernelwright.harness.sandbox.system import PR_SET_TIMERSLACK, prctl
 from kernelwright.harness.variants import Variant
 from kernelwright.harness.wire import Region
 
@@ -39,8 +40,7 @@ LOAD_SECONDS = 120.0
 MAX_BUILDS = 16
 _LOG_TAIL, _LONGEST_REPORT = 2000, 1 << 18
 """Bytes of what a process has printed: in the message of a fault, and for a sanitizer's report."""
-_PATIENCE = 50
-"""So many times the gap before a stop at the most, until the worker has got to run."""
+_NAP_SECONDS = 20e-6
 _SEND_SECONDS = 10.0
 """A worker that does not read what we send is gone for us."""
 
@@ -138,6 +138,7 @@ class Worker:
         with theirs:
             self.pid = nursery.fork(config, [theirs.fileno(), self._arena.fd, self._board.fd])
         self.alive = True
+        self._locked = False
         self.returns_input = False
         """Whether an output of the latest call lay in the memory of the inputs."""
         self.latest: list[Region] = []
@@ -277,6 +278,8 @@ class Worker:
         memory.thaw(self.pid)
         self._command({"do": "batch", **message}, self._timeout)
         self._freeze()  # the inputs appear only now, when nothing can work on them ahead of the clock
+        if self._locked:
+            self.check_alone()
         self._fill(regions, written)
         self._board.clear()
         if ambush is not None:
@@ -329,12 +332,9 @@ class Worker:
         and the outputs read.
         """
         early: list[list[torch.Tensor]] = []
+        prctl(PR_SET_TIMERSLACK, 1)  # by default a sleep lasts 50 us longer than it need
         for number, seconds in enumerate(ambush.gaps_s):
-            ended = select.select([self._sock], [], [], seconds)[0]
-            for _ in range(_PATIENCE):
-                if not ended and ambush.sampler.idle():
-                    ended = select.select([self._sock], [], [], seconds)[0]
-            if ended:
+            if self._ended_within(seconds, ambush.sampler):
                 break
             self._freeze()
             ambush.sampler.look()
@@ -348,6 +348,16 @@ class Worker:
                 written = [*after, *written[len(after) :]]
             memory.thaw(self.pid)
         return calls, written, early
+
+    def _ended_within(self, seconds: float, sampler: Sampler) -> bool:
+        """Whether the worker speaks within so many seconds; more of them where it has not got to run."""
+        end = time.perf_counter() + seconds
+        patience = end + 50 * max(seconds, _NAP_SECONDS)
+        while (now := time.perf_counter()) < end or (sampler.idle() and now < patience):
+            # Never without a sleep: the worker may need this core.
+            if select.select([self._sock], [], [], max(end - now, _NAP_SECONDS))[0]:
+                return True
+        return False
 
     def _outputs_at(self, addresses: Sequence[int]) -> list[list[torch.Tensor]]:
         """Copies of the outputs of whole calls that lie at these addresses, by call."""
@@ -363,6 +373,7 @@ class Worker:
     def lockdown(self) -> None:
         """Forbid new processes, and make sure that none is there. Raises Fault."""
         self._command({"do": "lockdown"}, self._timeout)
+        self._locked = True
         self.check_alone()
         if not level().seccomp:
             return
@@ -373,9 +384,16 @@ class Worker:
                 raise Fault("lockdown_evaded", "the candidate kept its right to start processes")
 
     def check_alone(self) -> None:
-        """Raises Fault when any process lives in the worker's tree but itself."""
+        """Raises Fault when the worker has company in its tree, or threads on cores that are not its own."""
         if self._nursery.strays(self.pid):
             raise Fault("left_process", "the candidate left a process of its own running")
+        allowed = set(self._nursery.cpus)
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            with contextlib.suppress(ProcessLookupError):  # a thread that has just ended
+                if not os.sched_getaffinity(int(task.name)) <= allowed:
+                    raise Fault(
+                        "foreign_cores", "the candidate runs on cores that were not given to it"
+                    )
 
     def pause(self) -> None:
         """Stop the worker until its next batch."""

@@ -109,10 +109,10 @@ def test_final_effort_draws_anew_and_compares_with_compile(
 
 
 def test_timed_inputs_are_fresh_in_every_round(evaluator: Evaluator):
-    supply = evaluator._pooled()
+    supply = evaluator.contest._pooled()
     shown = [next(supply)[0] for _ in range(20)]
     assert len({float(x.sum()) for x in shown if isinstance(x, torch.Tensor)}) == 20
-    again = evaluator._pooled()
+    again = evaluator.contest._pooled()
     assert next(again)[0] is shown[0], "another candidate sees the same ones: it is a new process"
 
 
@@ -159,9 +159,9 @@ REJECTED = {
                   "special_values"),
     "needs alignment": (model("assert x.data_ptr() % 16 == 0\nreturn x * 2 + 1"), "correctness",
                         "exception"),
-    "lazy soon": (model(COUNTED + LATER.format(calls=12) + "return x * 0"), "integrity",
+    "lazy soon": (model(COUNTED + LATER.format(calls=18) + "return x * 0"), "integrity",
                   "wrong_value"),
-    "forks late": (model(COUNTED + LATER.format(calls=12) + "import os; os.fork(); return x"),
+    "forks late": (model(COUNTED + LATER.format(calls=18) + "import os; os.fork(); return x"),
                    "integrity", "exception"),
     "forks early": (model(
         COUNTED + "import os, time\nif self.n == 1 and os.fork() == 0: time.sleep(60)\n"
