@@ -16,13 +16,13 @@ import torch
 
 from kernelwright.harness import tenants
 from kernelwright.harness.arena import Board
-from kernelwright.harness.comparison import TimedCheck
+from kernelwright.harness.comparison import TimedCheck, compare
 from kernelwright.harness.crew import LARGEST_LEG, MOST_CALLS, Crew
 from kernelwright.harness.fault import Fault
-from kernelwright.harness.oracle import Oracle
+from kernelwright.harness.oracle import Case, Oracle
 from kernelwright.harness.provenance import Profile
 from kernelwright.harness.sampling import Sampler, can_sample
-from kernelwright.harness.timing import Plan, Timings, measure, wake_up_seconds
+from kernelwright.harness.timing import Plan, Probe, Timings, measure, wake_up_seconds
 from kernelwright.harness.worker import Value, Worker
 
 Effort = Literal["loop", "final"]
@@ -59,6 +59,7 @@ class Contest:
         most = min(most, Board.SLOTS // max(len(own.expected), 1))
         self.calls = max(1, min(most, round(_LEG_SECONDS / max(seconds, 1e-6))))
         """Calls a leg."""
+        oracle.unseen()  # made here, so that no candidate waits for them
 
     def hold(
         self,
@@ -113,6 +114,7 @@ class Contest:
                 overhead=self._overhead,
                 gradients=self._oracle.own.gradients,
                 sampler=sampler,
+                probes=[_probe(case) for case in self._oracle.unseen()],
             )
 
     def _pooled(self) -> Iterator[tuple[Value, ...]]:
@@ -127,6 +129,19 @@ class Contest:
                 self._pool.append(self._oracle.fresh_inputs())
             yield self._pool[index]
             index += 1
+
+
+def _probe(case: Case) -> Probe:
+    asked = case.without_buffers
+
+    def check(outputs: Sequence[torch.Tensor]) -> None:
+        wrong = compare(asked, outputs)
+        if wrong is not None:
+            raise Fault(
+                wrong.code, f"in a timed call, though checked ones were right: {wrong.message}"
+            )
+
+    return Probe(case.inputs, case.gradients, check)
 
 
 @contextlib.contextmanager

@@ -22,6 +22,11 @@ from kernelwright.harness.worker import Value
 from kernelwright.tasks.errors import TaskError
 from kernelwright.tasks.reference import Reference
 
+_UNSEEN = (
+    "own", "own", "own", "wide", "large", "tiny", "shifted", "constant rows", "sparse", "zero",
+    "special values", "first and last index", "one index",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Case:
@@ -79,6 +84,7 @@ class Oracle:
         self._cases: dict[str, Case | None] = {}
         self._other: tuple[dict[str, torch.Tensor], Case] | None = None
         self._retouched: list[Case] | None = None
+        self._unseen: list[Case] | None = None
         self._check_answerable(one)
         own = self.case("own")
         if own is None:
@@ -142,7 +148,7 @@ class Oracle:
         """Forget all cases: the next ones have new seeds."""
         self._cases.clear()
         self.skipped.clear()
-        self._other, self._retouched = None, None
+        self._other, self._retouched, self._unseen = None, None, None
         self.own = self.case("own") or self.own
 
     def case(self, name: str) -> Case | None:
@@ -179,6 +185,16 @@ class Oracle:
                 if case is not None:
                     self._retouched.append(case)
         return self._retouched
+
+    def unseen(self) -> list[Case]:
+        """Cases laid out as the own one whose inputs no checked call has had, for timed ones; made once."""
+        if self._unseen is None:
+            skipped = dict(self.skipped)
+            drawn = [self._make(d) for name in _UNSEEN for d in DISTRIBUTIONS if d.name == name]
+            self.skipped = skipped
+            layout = _strides(self.own)
+            self._unseen = [case for case in drawn if case and _strides(case) == layout]
+        return self._unseen
 
     def other_batch(self) -> Case | None:
         """The own inputs with fewer rows, where the reference takes them and its outputs follow."""
@@ -318,6 +334,10 @@ class Oracle:
 def _equal(a: Sequence[Value], b: Sequence[Value]) -> bool:
     pairs = [(x, y) for x, y in zip(a, b, strict=True) if isinstance(x, torch.Tensor)]
     return all(isinstance(y, torch.Tensor) and torch.equal(x, y) for x, y in pairs)
+
+
+def _strides(case: Case) -> list[tuple[int, ...]]:
+    return [t.stride() for t in tensors(case)]
 
 
 def tensors(case: Case) -> list[torch.Tensor]:

@@ -9,6 +9,10 @@ Now and then, nobody but us knows when, the candidate's leg is an ambush and its
 worker is stopped amid its calls, the outputs of those that have returned must be right at that moment, and
 the inputs of those that have not begun are exchanged. So work that is put off, and work on inputs ahead of
 their call, shows. At the same moments a sampler sees whose code is running.
+
+Other legs that do not count hold probes: unseen inputs of all distributions at random places, whose outputs
+must be as right as those of checked calls. So what is only right for the task's own inputs, or only about
+right, shows although a candidate can tell that it is timed.
 """
 
 from __future__ import annotations
@@ -30,12 +34,23 @@ from kernelwright.harness.worker import Ambush, Batch, Value, Worker
 
 _AMBUSHES = 0.5
 """Share of the rounds before which there is an ambush."""
+_PROBE_LEGS = 3
+"""Legs on which the probes are spread at the least."""
 _DRAWS = 2000
 _LEAST_LOOKS, _MOST_EXTRA = 60, 40
 """Where the rounds gave a sampler fewer looks, so many more ambushes follow at the most."""
 
 Check = Callable[[Sequence[torch.Tensor], Sequence[torch.Tensor]], None]
 """Raises when the outputs of a contestant (first) differ from eager's on the same inputs."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Inputs whose exact answers are known; `check` raises when the outputs are wrong."""
+
+    inputs: Sequence[Value]
+    gradients: Sequence[torch.Tensor] | None
+    check: Callable[[Sequence[torch.Tensor]], None]
 
 
 @dataclass(frozen=True)
@@ -107,8 +122,11 @@ def measure(
     overhead: float,
     gradients: Sequence[torch.Tensor] | None = None,
     sampler: Sampler | None = None,
+    probes: Sequence[Probe] = (),
 ) -> Timings:
     """Time all contestants against each other; one is `eager`, and `sampler` looks at `candidate`.
+
+    `probes` are for the candidate, and for it alone.
 
     `overhead` is `wake_up_seconds`. Raises Fault from the candidate, HarnessError where another
     contestant fails, and whatever `check` raises.
@@ -130,6 +148,26 @@ def measure(
             for ours, theirs in zip(found, eager, strict=False):
                 check(ours, theirs)
 
+    left = draw.sample(probes, len(probes))
+    # What the outputs' gradients are is said once for all calls of a leg.
+    spread = -(-len(left) // _PROBE_LEGS) if gradients is None else 1
+    width = max(1, min(spread, plan.calls // 2))
+    # Soon, so that they come before the time is up, or at any time, so that no round is without danger.
+    probed = [
+        draw.randrange(draw.choice((plan.least, plan.rounds))) for _ in range(0, len(left), width)
+    ]
+
+    def probe() -> None:
+        slipped, calls = left[-width:], some()
+        del left[-width:]
+        places = draw.sample(range(plan.calls), len(slipped))
+        for place, one in zip(places, slipped, strict=True):
+            calls[place] = one.inputs
+        given = gradients if gradients is None else slipped[0].gradients
+        leg = _leg("candidate", contestants["candidate"], calls, given)
+        for place, one in zip(places, slipped, strict=True):
+            one.check(leg.outputs[place])
+
     last = 0.0
     for name, worker in contestants.items():
         for _ in range(2):
@@ -139,6 +177,8 @@ def measure(
     end = time.perf_counter() + plan.seconds
     done = 0
     while done < plan.rounds and (done < plan.least or time.perf_counter() < end):
+        for _ in range(probed.count(done)):
+            probe()
         if sampler is not None and draw.random() < _AMBUSHES:
             ambush(sampler)
         inputs = some()
@@ -154,6 +194,8 @@ def measure(
             if name not in ("eager", "compile"):
                 _compare(name, outputs, check)
         done += 1
+    while left:
+        probe()
     for i in range(_MOST_EXTRA):
         if sampler is not None and sampler.looks < _LEAST_LOOKS:
             ambush(sampler, 0.9**i)  # the length is a guess, and may have been too long

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.sampling import Sampler
-from kernelwright.harness.timing import Plan, Timings, measure
+from kernelwright.harness.timing import Plan, Probe, Timings, measure
 from kernelwright.harness.worker import Ambush, Batch, Fault
 
 TIMES = st.lists(st.floats(1e-6, 1.0), min_size=5, max_size=40)
@@ -137,6 +137,7 @@ def run(
     plan: Plan,
     overhead: float = 0.0,
     sampler: Sampler | None = None,
+    probes: Sequence[Probe] = (),
 ) -> Timings:
     counter = itertools.count()
 
@@ -150,6 +151,7 @@ def run(
         plan,
         overhead=overhead,
         sampler=sampler,
+        probes=probes,
     )
 
 
@@ -241,3 +243,32 @@ def test_eager_gets_the_inputs_that_an_ambush_left_in_force():
     assert contestants["candidate"].ambushes > 3
     assert contestants["champion"].ambushes == contestants["eager"].ambushes == 0
     assert len(timings.seconds["candidate"]) == 30  # legs with an ambush do not count
+
+
+@pytest.mark.parametrize("calls", [1, 4, 32])
+def test_each_probe_reaches_the_candidate_once_and_nobody_else(calls):
+    contestants, _ = trio()
+    checked: list[float] = []
+
+    def check(outputs: Sequence[torch.Tensor]) -> None:
+        checked.append(float(outputs[0]))
+
+    values = [-1.0 - i for i in range(11)]
+    probes = [Probe((torch.tensor(value),), None, check) for value in values]
+    timings = run(contestants, Plan(rounds=6, seconds=60.0, calls=calls), probes=probes)
+    assert sorted(checked) == sorted(values)
+    seen = {name: [v for leg in c.seen for v in leg if v < 0] for name, c in contestants.items()}
+    assert sorted(seen["candidate"]) == sorted(values)
+    assert not seen["eager"] and not seen["champion"]
+    assert timings.speedup("eager").pairs == 6
+
+
+def test_a_probe_that_is_answered_wrongly_ends_it():
+    contestants, _ = trio()
+
+    def check(outputs: Sequence[torch.Tensor]) -> None:
+        raise Fault("wrong_value", f"a probe gave {float(outputs[0])}")
+
+    probe = Probe((torch.tensor(-1.0),), None, check)
+    with pytest.raises(Fault, match="a probe gave -1"):
+        run(contestants, Plan(rounds=5, seconds=60.0), probes=[probe])
