@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from kernelwright.agents.builtin.advice import advise
@@ -9,6 +10,7 @@ from kernelwright.agents.builtin.compile import Compiled, compile_traced
 from kernelwright.agents.builtin.fuse import TemplateCall, worthless
 from kernelwright.agents.builtin.kernel import Kernel
 from kernelwright.agents.builtin.plan import Plan
+from kernelwright.agents.builtin.python_forward import shape_name
 from kernelwright.agents.builtin.strategy import BASE, PRECISE, Strategy, name_of, order, space
 from kernelwright.agents.builtin.trace import OTHER_MODEL, Traced, trace
 from kernelwright.agents.roles import Advice, Attempt, Brief, NoIdea, Proposal
@@ -27,10 +29,11 @@ class BuiltinCoder:
         if brief.task.meta.backward:
             raise NoIdea(f"the built-in model writes no backward passes; {OTHER_MODEL}")
         traced = _traced(brief.task)
+        others, untraced = _other_shapes(brief.task)
         tried = {_body(a.candidate) for a in brief.history}
         directive = brief.advice.directive if brief.advice else {}
         for strategy in order(directive):
-            compiled = _compiled(traced, strategy, brief.device)
+            compiled = _compiled(traced, others, strategy, brief.device)
             idle = worthless(compiled.plan.stages)
             if idle:
                 raise NoIdea(
@@ -39,7 +42,9 @@ class BuiltinCoder:
                 )
             candidate = Candidate(compiled.text)
             if _body(candidate) not in tried:
-                return Proposal((candidate,), f"{strategy.name}: {strategy.says}")
+                left_out = (*untraced, *compiled.left_out)
+                but = f"; refuses the declared shape {'; '.join(left_out)}" if left_out else ""
+                return Proposal((candidate,), f"{strategy.name}: {strategy.says}{but}")
         raise NoIdea(f"the built-in model has tried all it knows on {brief.task.name}")
 
 
@@ -82,19 +87,33 @@ def describe(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-@lru_cache(maxsize=8)
-def _traced_source(name: str, source: str) -> Traced:
-    return trace(Task(name, source))
+@lru_cache(maxsize=32)
+def _traced_source(name: str, source: str, shape: tuple[tuple[str, int], ...]) -> Traced:
+    return trace(Task(name, source), dict(shape))
 
 
-def _traced(task: Task) -> Traced:
-    """Tracing depends on the source alone; it is kept because it takes a second."""
-    return _traced_source(task.name, task.source)
+def _traced(task: Task, shape: Mapping[str, int] | None = None) -> Traced:
+    """Tracing depends on source and shape alone; it is kept because it takes a second."""
+    return _traced_source(task.name, task.source, tuple((shape or {}).items()))
 
 
-def _compiled(traced: Traced, strategy: Strategy, device: DeviceFacts) -> Compiled:
+def _other_shapes(task: Task) -> tuple[list[Traced], list[str]]:
+    """The declared shapes that can be traced, and for the rest the reasons."""
+    found: list[Traced] = []
+    reasons: list[str] = []
+    for shape in task.meta.shapes:
+        try:
+            found.append(_traced(task, shape))
+        except NoIdea as none:
+            reasons.append(f"{shape_name(shape)}: {none}")
+    return found, reasons
+
+
+def _compiled(
+    traced: Traced, others: Sequence[Traced], strategy: Strategy, device: DeviceFacts
+) -> Compiled:
     note = f"Built-in model, strategy {strategy.name}: {strategy.says}."
-    return compile_traced(traced, strategy.choices, space(strategy, device), note)
+    return compile_traced(traced, strategy.choices, space(strategy, device), note, others)
 
 
 def _body(candidate: Candidate) -> str:

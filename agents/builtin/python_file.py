@@ -1,4 +1,9 @@
-"""The Python file of a candidate around its C++ source."""
+"""The Python file of a candidate around its C++ source.
+
+One class for each shape of the task: `ModelNew` for the own one, which is timed, and `Shape1` and so on for
+the others. Where shapes differ in the arguments of `Model`, those choose the class; where they differ in
+inputs alone, a `forward` that does not find its own hands them on. The timed shape pays for neither.
+"""
 
 from __future__ import annotations
 
@@ -9,68 +14,122 @@ from typing import Any
 
 import torch
 
-from kernelwright.agents.builtin.expr import Buffer
-from kernelwright.agents.builtin.lazy import Lazy, LibraryCall
-from kernelwright.agents.builtin.plan import Plan, view_of
-from kernelwright.agents.builtin.source import Run, Source
-from kernelwright.agents.builtin.trace import Given, Literally, State, Traced
+from kernelwright.agents.builtin.python_forward import (
+    Form,
+    forward,
+    getter,
+    shape_name,
+    state_path,
+    wanted,
+)
+from kernelwright.agents.builtin.source import headers_text
+from kernelwright.agents.builtin.trace import Given, State, Traced
 
 Space = Mapping[str, Sequence[int | float | str]]
 
 
-def write_file(traced: Traced, plan: Plan, source: Source, space: Space, note: str) -> str:
-    """The whole text of a candidate."""
-    built = plan.built
-    constants = [(g, b) for g, b in built.sources if g.role == "constant"]
-    states = [(g, b) for g, b in built.sources if g.role == "state"]
-    used = _used(plan, source)
+def write_file(forms: Sequence[Form], space: Space, note: str) -> str:
+    """The whole text of a candidate. The first form is the one that is timed."""
+    own, *others = forms
+    groups = _groups(forms)
     names = ", ".join(f"{name}={list(values)!r}" for name, values in space.items())
+    constants = any(form.given("constant") for form in forms)
     lines = [
         f'"""{note}"""',
         "",
-        *(["import base64", "import zlib", ""] if constants else []),
+        *_imports(constants, any(form.runs for form in others)),
         "import torch",
         "",
         "from kernelwright.inline import cpp, tuned",
         "",
         f"P = tuned({names})",
-        'SOURCE = r"""',
-        source.text,
-        '"""',
-        "lib = cpp(SOURCE, defines=P)",
-        *(f"{c.name} = lib.{c.name}" for c in source.calls if isinstance(c, Run)),
+        *_sources(forms),
+        *(f"{name} = lib.{name}" for name in own.runs),
         "",
         "",
+        *(_CACHED if any(form.runs for form in others) else []),
         *(_CONSTANT if constants else []),
-        "class ModelNew(torch.nn.Module):",
-        "    def __init__(self, *args, **kwargs):",
-        "        super().__init__()",
     ]
-    lines += [
-        f"        {line}" for line in _owned(traced.states, [s for s in states if s[1] in used])
-    ]
-    for given, buffer in constants:
-        if buffer in used:
-            lines.append(f"        self._{buffer.name} = {_literal(given)}")
-    arguments = ", ".join(f"x{i}" for i in range(len(traced.inputs)))
-    lines += ["", f"    def forward(self, {arguments}):"]
-    body = _checks(traced, built.sources, used)
-    body += [
-        f"{buffer.name} = {_access(given.name, traced.states)}"
-        for given, buffer in states
-        if buffer in used
-    ]
-    body += [f"{b.name} = self._{b.name}" for _, b in constants if b in used]
-    body += _steps(plan, source)
-    body += [
-        f"{_getter(n.rpartition('.')[0])}.{n.rpartition('.')[2]}.copy_({b.name})"
-        for n, b in built.changes
-    ]
-    body.append(f"return {_returned(built.returns)}")
-    lines += [f"        {line}" for line in body]
+    for number, form in enumerate(forms):
+        group = next(g for g in groups if form in g)
+        lines += _class(forms, number, group, chosen=number == 0 and len(groups) > 1)
+    if len(groups) > 1:
+        made = ", ".join(
+            f"{_arguments(group[0].traced)!r}: {_class_name(forms.index(group[0]))}"
+            for group in groups[1:]
+        )
+        lines += ["", "", f"MADE_WITH = {{{made}}}"]
     return "\n".join(lines) + "\n"
 
 
+def unfit(traced: Traced, others: Sequence[Traced]) -> str | None:
+    """Why this shape cannot be in one file with others (the first is the task's own), or None."""
+    if not all(_plain(t.init) for t in (traced, *others)):
+        return "Model is made with more than plain values"
+    for other in others:
+        if _arguments(other) != _arguments(traced):
+            continue
+        of = shape_name(other.shape) or "the task's own shape"
+        if other.states != traced.states:
+            return f"its weights are not those of {of}, but Model is made with the same arguments"
+        if len(other.inputs) != len(traced.inputs):
+            return f"it has more or fewer inputs than {of}"
+        each = range(len(traced.inputs))
+        if [wanted(other, i) for i in each] == [wanted(traced, i) for i in each]:
+            return f"neither its inputs nor the arguments of Model tell it from {of}"
+    return None
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(_plain(v) for v in value)
+    if isinstance(value, dict):
+        return all(_plain(v) for pair in value.items() for v in pair)
+    return value is None or isinstance(value, bool | int | float | str | torch.dtype)
+
+
+def _arguments(traced: Traced) -> str:
+    """What tells the classes apart: how Python writes `(args, kwargs)`."""
+    return repr(traced.init)
+
+
+def _groups(forms: Sequence[Form]) -> list[list[Form]]:
+    """Forms that `Model` is made for with the same arguments."""
+    groups: dict[str, list[Form]] = {}
+    for form in forms:
+        groups.setdefault(_arguments(form.traced), []).append(form)
+    return list(groups.values())
+
+
+def _imports(constants: bool, cached: bool) -> list[str]:
+    names = [*(["base64"] if constants else []), *(["functools"] if cached else [])]
+    names += ["zlib"] if constants else []
+    return [*(f"import {name}" for name in names), ""] if names else []
+
+
+def _sources(forms: Sequence[Form]) -> list[str]:
+    """The C++ of each shape, what they have in common once, and the library of the own one."""
+    own, *others = forms
+    headers = dict.fromkeys(name for form in forms for name in form.source.headers)
+    if not others:
+        whole = f"{headers_text(headers)}\n{own.source.text}"
+        return ['SOURCE = r"""', whole, '"""', "lib = cpp(SOURCE, defines=P)"]
+    lines = ['COMMON = r"""', headers_text(headers), '"""', "# the task's own shape"]
+    lines += ['SOURCE = r"""', own.source.text, '"""']
+    for number, form in enumerate(others, 1):
+        if form.runs:
+            lines += [f"# {form.name}", f'SOURCE_{number} = r"""', form.source.text, '"""']
+    return [*lines, "lib = cpp(COMMON + SOURCE, defines=P)"]
+
+
+_CACHED = [
+    "@functools.cache",
+    "def kernels(source):",
+    '    """Of another shape: built when it is first used."""',
+    "    return cpp(COMMON + source, defines=P)",
+    "",
+    "",
+]
 _CONSTANT = [
     "def _constant(text, dtype, shape):",
     "    data = bytearray(zlib.decompress(base64.b85decode(text)))",
@@ -80,33 +139,69 @@ _CONSTANT = [
 ]
 
 
-def _used(plan: Plan, source: Source) -> set[Buffer]:
-    found: set[Buffer] = set()
-    for call in source.calls:
-        if isinstance(call, Run):
-            found.update(call.buffers)
+def _class_name(number: int) -> str:
+    return f"Shape{number}" if number else "ModelNew"
+
+
+def _class(forms: Sequence[Form], number: int, group: Sequence[Form], chosen: bool) -> list[str]:
+    """The class of one shape. `group` holds those that the same arguments make, this one too."""
+    form, used = forms[number], forms[number].used()
+    kept = [(g, b) for g, b in form.given("constant") if b in used]
+    if number == 0:
+        lines = ["class ModelNew(torch.nn.Module):"]
+        lines += _CHOSEN if chosen else []
+        lines += ["    def __init__(self, *args, **kwargs):", "        super().__init__()"]
+    else:
+        lines = ["", "", f"class {_class_name(number)}(ModelNew):", f'    """{form.name}."""', ""]
+        lines += [f"    _{b.name} = {_literal(g)}" for g, b in kept]
+        if form is group[0]:
+            lines += (
+                ["", "    def __init__(self, *args, **kwargs):"]
+                if kept
+                else ["    def __init__(self, *args, **kwargs):"]
+            )
+            lines += ["        torch.nn.Module.__init__(self)"]
+    if form is group[0]:
+        read = [g.name for f in group for g, b in f.given("state") if b in f.used()]
+        lines += [f"        {line}" for line in _owned(form.traced.states, read)]
+    if number == 0:
+        lines += [f"        self._{b.name} = {_literal(g)}" for g, b in kept]
+    if lines[-1]:
+        lines.append("")
+    arguments = ", ".join(f"x{i}" for i in range(len(form.traced.inputs)))
+    lines.append(f"    def forward(self, {arguments}):")
+    library = f"kernels(SOURCE_{number})" if number else ""
+    owner = _class_name(number) if number else "self"
+    body = forward(form, _otherwise(forms, form, group), library, owner)
+    return lines + [f"        {line}" for line in body]
+
+
+_CHOSEN = [
+    "    def __new__(cls, *args, **kwargs):",
+    "        return super().__new__(MADE_WITH.get(repr((args, kwargs)), cls))",
+    "",
+]
+
+
+def _otherwise(forms: Sequence[Form], form: Form, group: Sequence[Form]) -> list[str]:
+    """What to do when an input is another than the form's: the next form, or words."""
+    count = len(form.traced.inputs)
+    place = group.index(form)
+    if place + 1 < len(group):
+        following = _class_name(forms.index(group[place + 1]))
+        arguments = ", ".join(["self", *(f"x{i}" for i in range(count))])
+        return [f"return {following}.forward({arguments})"] * count
+    lines = []
+    for i in range(count):
+        said = " or ".join(dict.fromkeys(wanted(f.traced, i) for f in group))
+        if isinstance(form.traced.inputs[i], torch.Tensor):
+            lines.append(f'raise ValueError(f"made for {said} on the CPU as input {i}")')
         else:
-            for argument in call.arguments:
-                view = view_of(argument)
-                assert view is not None
-                found.add(view.buffer)
-    return found
+            lines.append(f'raise ValueError(f"made for {said} as input {i}, not {{x{i}!r}}")')
+    return lines
 
 
-def _path(name: str) -> tuple[str, str]:
-    """Attribute that holds the dictionary of a state's owner, and the key in it."""
-    owner, _, leaf = name.rpartition(".")
-    return "_of_" + (owner.replace(".", "_") or "self"), leaf
-
-
-def _access(name: str, states: Sequence[State]) -> str:
-    """Expression for the tensor as it is now: the dictionary is kept, the tensor is not."""
-    attribute, leaf = _path(name)
-    parameter = next(s.parameter for s in states if s.name == name)
-    return f"self.{attribute}{'_parameters' if parameter else '_buffers'}[{leaf!r}]"
-
-
-def _owned(states: Sequence[State], used: Sequence[tuple[Given, Buffer]]) -> list[str]:
+def _owned(states: Sequence[State], used: Sequence[str]) -> list[str]:
     """Statements that build parameters and buffers under the reference's names."""
     lines: list[str] = []
     made: set[str] = {""}
@@ -119,10 +214,10 @@ def _owned(states: Sequence[State], used: Sequence[tuple[Given, Buffer]]) -> lis
             path = ".".join(parts[:depth])
             if path not in made:
                 made.add(path)
-                parent = _getter(".".join(parts[: depth - 1]))
+                parent = getter(".".join(parts[: depth - 1]))
                 lines.append(f"{parent}.add_module({parts[depth - 1]!r}, torch.nn.Module())")
         tensor = f"torch.zeros({list(state.shape)}, dtype={state.dtype})"
-        target = _getter(owner)
+        target = getter(owner)
         if state.parameter:
             grad = "" if state.dtype.is_floating_point else ", requires_grad=False"
             lines.append(
@@ -130,18 +225,14 @@ def _owned(states: Sequence[State], used: Sequence[tuple[Given, Buffer]]) -> lis
             )
         else:
             lines.append(f"{target}.register_buffer({leaf!r}, {tensor})")
-    for given, _ in used:
-        attribute, _leaf = _path(given.name)
-        owner = given.name.rpartition(".")[0]
-        table = "_parameters" if kinds[given.name] else "_buffers"
-        line = f"self.{attribute}{table} = {_getter(owner)}.{table}"
+    for name in used:
+        attribute, _leaf = state_path(name)
+        owner = name.rpartition(".")[0]
+        table = "_parameters" if kinds[name] else "_buffers"
+        line = f"self.{attribute}{table} = {getter(owner)}.{table}"
         if line not in lines:
             lines.append(line)
     return lines
-
-
-def _getter(path: str) -> str:
-    return f"self.get_submodule({path!r})" if path else "self"
 
 
 def _literal(given: Given) -> str:
@@ -149,121 +240,3 @@ def _literal(given: Given) -> str:
     raw = given.value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
     text = base64.b85encode(zlib.compress(raw, 9)).decode()
     return f"_constant({text!r}, {given.dtype}, {list(given.shape)})"
-
-
-def _checks(
-    traced: Traced, sources: Sequence[tuple[Given, Buffer]], used: set[Buffer]
-) -> list[str]:
-    lines: list[str] = []
-    by_position = {int(g.name): b for g, b in sources if g.role == "input"}
-    for i, value in enumerate(traced.inputs):
-        if not isinstance(value, torch.Tensor):
-            lines += [
-                f"if x{i} != {value!r}:",
-                f'    raise ValueError(f"made for {value!r} as input {i}, not {{x{i}!r}}")',
-            ]
-            continue
-        shape, dtype = tuple(value.shape), value.dtype
-        lines += [
-            f"if x{i}.shape != {shape!r} or x{i}.dtype != {dtype} or not x{i}.is_cpu:",
-            f'    raise ValueError(f"made for {dtype} {list(shape)} on the CPU as input {i}")',
-        ]
-        buffer = by_position[i]
-        if buffer in used:
-            contiguous = f"x{i}.contiguous()"
-            lines.append(f"{buffer.name}_ = {contiguous}")
-    # Names of buffers and of arguments may cross: assign them only when all are read.
-    lines += [f"{b.name} = {b.name}_" for i, b in sorted(by_position.items()) if b in used]
-    return lines
-
-
-def _steps(plan: Plan, source: Source) -> list[str]:
-    lines: list[str] = []
-    made: set[Buffer] = {b for _, b in plan.built.sources}
-    for call in source.calls:
-        if isinstance(call, LibraryCall):
-            arguments = [_view(a) for a in call.arguments]
-            names = ", ".join(r.name for r in call.results)
-            lines.append(f"{names} = {call.text.format(*arguments)}")
-            for result in call.results:
-                made.add(result)
-                lines += _relaid(result)
-            continue
-        for buffer in call.buffers:
-            if buffer not in made:
-                made.add(buffer)
-                over = plan.aliases.get(buffer)
-                if over is None:
-                    lines.append(_empty(buffer))
-                elif over.shape == buffer.shape:
-                    lines.append(f"{buffer.name} = {over.name}")
-                else:
-                    lines.append(f"{buffer.name} = {over.name}.view({buffer.shape!r})")
-        text = f"{call.name}({', '.join(b.name for b in call.buffers)})"
-        if call.checks:
-            lines += [f"if {text}:", '    raise IndexError("index out of range")']
-        else:
-            lines.append(text)
-    lines += [_empty(m.into) for m in plan.built.outputs if m.into not in made]
-    return lines
-
-
-def _relaid(result: Buffer) -> list[str]:
-    """The library may lay a result out in another way than it said when it was traced."""
-    strides = result.strides
-    if not strides:
-        return []
-    return [
-        f"if {result.name}.stride() != {strides!r}:",
-        f"    {result.name} = torch.empty_strided({result.shape!r}, {strides!r}, "
-        f"dtype={result.dtype}).copy_({result.name})",
-    ]
-
-
-def _empty(buffer: Buffer) -> str:
-    return f"{buffer.name} = torch.empty({buffer.shape!r}, dtype={buffer.dtype})"
-
-
-def _view(tensor: Lazy) -> str:
-    view = view_of(tensor)
-    assert view is not None
-    name, buffer = view.buffer.name, view.buffer
-    own = buffer.strides or _contiguous(buffer.shape)
-    if view.offset == 0 and view.shape == buffer.shape and view.strides == own:
-        return name
-    turned = (view.shape[::-1], view.strides[::-1]) == (buffer.shape, own)
-    if view.offset == 0 and len(view.shape) == 2 and turned:
-        return f"{name}.t()"
-    return f"{name}.as_strided({view.shape!r}, {_filled(view)!r}, {view.offset})"
-
-
-def _contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
-    steps, step = [], 1
-    for extent in reversed(shape):
-        steps.append(step)
-        step *= extent
-    return tuple(reversed(steps))
-
-
-def _filled(view: Any) -> tuple[int, ...]:
-    """Strides as torch would have them for dimensions of one element (they do not matter to us)."""
-    result = list(view.strides)
-    step = 1
-    for d in reversed(range(len(result))):
-        if view.shape[d] == 1:
-            result[d] = step
-        step = max(step, result[d] * view.shape[d])
-    return tuple(result)
-
-
-def _returned(value: Any) -> str:
-    if isinstance(value, Buffer):
-        return value.name
-    if isinstance(value, Literally):
-        return repr(value.value)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{k!r}: {_returned(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(_returned(v) for v in value) + "]"
-    inside = ", ".join(_returned(v) for v in value)
-    return f"({inside}{',' if len(value) == 1 else ''})"

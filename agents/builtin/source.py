@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.resources import files
 
 from kernelwright.agents.builtin.cgen import KernelText
 from kernelwright.agents.builtin.expr import Buffer
@@ -17,6 +19,8 @@ from kernelwright.agents.builtin.templates import header
 BLOCKING = frozenset({"KC", "NC", "MC", "MR", "NR", "KEYS", "QUERIES"})
 """Names that mean something for one template only."""
 KEPT = ("THREADS", "EXP_DEGREE")
+"""Names that the tuning space gives: templates have no defaults of their own for all of them."""
+VECTORS_FILE, LOOPS_FILE = "vec.h", "loops.h"
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,10 @@ class Run:
 class Source:
     """C++ text, its calls in order, and the names of the tuning space that matter."""
 
+    headers: tuple[str, ...]
+    """Files that the kernels need, in order."""
     text: str
+    """The kernels alone."""
     calls: tuple[Run | LibraryCall, ...]
     traits: frozenset[str]
     kernels: int
@@ -77,9 +84,9 @@ def write_source(plan: Plan) -> Source:
     close()
     if templates > 1:
         traits -= BLOCKING
-    own = [loops_header()] if kernels or LOOPS in traits else []
-    parts = [vector_header(), *own, *(bare(header(h)) for h in headers), *functions]
-    return Source("\n".join(parts), tuple(calls), frozenset(traits - {LOOPS}), kernels)
+    own = [LOOPS_FILE] if kernels or LOOPS in traits else []
+    names = (VECTORS_FILE, *own, *headers)
+    return Source(names, "\n".join(functions), tuple(calls), frozenset(traits - {LOOPS}), kernels)
 
 
 def _undefined(text: str) -> str:
@@ -127,16 +134,14 @@ def _run(number: int, members: list[KernelText], functions: list[str]) -> Run:
     return Run(name, tuple(written), checks)
 
 
-def vector_header() -> str:
-    """The vector library without its comments."""
-    return bare(header())
-
-
-def loops_header() -> str:
-    """The loop helpers without their comments."""
-    from importlib.resources import files
-
-    return bare(files(__package__).joinpath("loops.h").read_text(encoding="utf-8"))
+def headers_text(names: Iterable[str]) -> str:
+    """The files one after the other, without comments."""
+    return "\n".join(
+        bare(files(__package__).joinpath(name).read_text(encoding="utf-8"))
+        if name == LOOPS_FILE
+        else bare(header(name))
+        for name in names
+    )
 
 
 def bare(text: str) -> str:

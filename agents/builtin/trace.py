@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -52,7 +52,7 @@ class Given:
     """The tensor itself, for constants."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class State:
     """A parameter or buffer that the candidate has to own under the same name."""
 
@@ -73,11 +73,18 @@ class Traced:
     returns: Any
     changes: tuple[tuple[str, str], ...]
     """Buffers that the reference changes: name in the Model, node with the new value."""
+    shape: Mapping[str, int]
+    """Constants of the file in which this shape differs from the task's own."""
+    init: tuple[tuple[Any, ...], dict[str, Any]]
+    """What `Model` is made with at this shape."""
 
 
-def trace(task: Task) -> Traced:
-    """Trace a task. Raises NoIdea where torch.export cannot follow it, TaskError where it is at fault."""
-    reference = Reference(task)
+def trace(task: Task, shape: Mapping[str, int] | None = None) -> Traced:
+    """Trace a task at its own shape or at another.
+
+    Raises NoIdea where torch.export cannot follow it, TaskError where the task is at fault.
+    """
+    reference = Reference(task, shape)
     model, inputs = reference.build(0), reference.inputs(0)
     with torch.no_grad(), _quiet():
         try:
@@ -139,7 +146,17 @@ def trace(task: Task) -> Traced:
         else:
             raise NoIdea(f"{task.name} changes its input {out.target}: {OTHER_MODEL}")
     returns = torch.utils._pytree.tree_unflatten(returned, program.call_spec.out_spec)
-    return Traced(program.graph, tuple(given), states, tuple(inputs), returns, tuple(changes))
+    args, kwargs = reference.init_args()
+    return Traced(
+        program.graph,
+        tuple(given),
+        states,
+        tuple(inputs),
+        returns,
+        tuple(changes),
+        dict(shape or {}),
+        (tuple(args), kwargs),
+    )
 
 
 @dataclass(frozen=True)

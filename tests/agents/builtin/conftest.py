@@ -99,14 +99,31 @@ def check(
     choices: Choices | None = None,
     kinds: tuple[str, ...] = ("plain", "strided", "offset", "constant", "special"),
 ) -> str:
-    """Generate a candidate, run it, compare it with the reference; gives the candidate's text."""
-    text = compile_traced(
-        trace(task), choices or Choices(attention=True, products=True), {}, ""
-    ).text
-    reference = Reference(task)
+    """Generate a candidate, run it, compare it with the reference; gives the candidate's text.
+
+    At the task's own shape, and at all that it declares.
+    """
+    others = [trace(task, shape) for shape in task.meta.shapes]
+    compiled = compile_traced(
+        trace(task),
+        choices or Choices(attention=True, products=True),
+        {"EXP_DEGREE": (5,)},
+        "",
+        others,
+    )
+    assert compiled.left_out == ()
+    module = load_candidate(compiled.text)
+    for shape in ({}, *task.meta.shapes):
+        compare(module, Reference(task, shape), kinds)
+    return compiled.text
+
+
+def compare(module: types.ModuleType, reference: Reference, kinds: tuple[str, ...]) -> None:
+    """Outputs of a candidate against the reference, and inputs left alone."""
     model = reference.build(0)
     reference.randomise(model, 1)
-    new = load_candidate(text).ModelNew().eval()
+    args, kwargs = reference.init_args()
+    new = module.ModelNew(*args, **kwargs).eval()
     new.load_state_dict(model.state_dict())
     wide = reference.build(0).double()
     wide.load_state_dict(
@@ -126,7 +143,6 @@ def check(
         for before, after in zip(kept, inputs, strict=True):
             if isinstance(before, torch.Tensor):
                 assert torch.equal(before.nan_to_num(), after.nan_to_num()), "an input was changed"
-    return text
 
 
 @pytest.fixture(scope="session")
