@@ -8,10 +8,12 @@ at which it stands (/proc/PID/task/TID/syscall) and its processor time since the
 from __future__ import annotations
 
 import bisect
+import math
 import struct
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +25,7 @@ _STACK: dict[Kind, int] = {"helper": 256, "threads": 768, "generated": 4096}
 OpenMP runtime has some frames of its own; what a library generates keeps whole vectors on its stack."""
 
 _WORTH_A_LOOK_S = 10e-6
+_LEAST_FIRST = 3
 
 
 class _Mapping(NamedTuple):
@@ -41,6 +44,36 @@ class _Thread:
     instruction: int
 
 
+@dataclass
+class _Book:
+    """Processor time by kind over some looks."""
+
+    seconds: dict[Kind, float] = field(default_factory=dict)
+    young: dict[Kind, float] = field(default_factory=dict)
+    ended: float = 0.0
+    looks: int = 0
+    """Those before which the process had got to run."""
+    telling: int = 0
+    """Those that found work, by whomever."""
+
+    def book_ended(self, ended: float, young: Mapping[Kind, float]) -> None:
+        """Time of threads that ended since the look before: it was spent as by those that this look saw
+        in their youth; where it saw none, as by those that others did."""
+        seen = sum(young.values())
+        for kind, seconds in young.items():
+            _add(self.young, kind, seconds)
+            _add(self.seconds, kind, ended * seconds / seen)
+        if not seen:
+            self.ended += ended
+
+    def profile(self) -> Profile:
+        """All of it."""
+        found, young = dict(self.seconds), sum(self.young.values())
+        for kind, seconds in self.young.items():
+            _add(found, kind, self.ended * seconds / young)
+        return Profile(found)
+
+
 class Sampler:
     """Adds up the processor time of one worker by whose code it was spent in.
 
@@ -52,9 +85,9 @@ class Sampler:
         self._own = own
         self._maps: list[_Mapping] = []
         self._spent: dict[int, int] = {}
-        self._seconds: dict[Kind, float] = {}
-        self._young: dict[Kind, float] = {}
-        self._total, self._ended = 0.0, 0.0
+        self._first, self._later = _Book(), _Book()
+        self._watched = False
+        self._total = 0.0
         self._scheduled = 0
         self.looks = 0
         """Looks before which the worker had got to run."""
@@ -62,6 +95,7 @@ class Sampler:
     def begin(self) -> None:
         """Before calls, the worker stopped: what was spent until now does not count."""
         self._maps = self._read_maps()
+        self._watched = False
         self._spent = {thread.number: thread.spent_ns for thread in self._threads()}
         self._total = _process_seconds(self._pid)
         self._scheduled = _times_scheduled(self._pid)
@@ -76,28 +110,43 @@ class Sampler:
         ended, self._total = total - self._total, total
         self._scheduled = _times_scheduled(self._pid)
         self.looks += ended > _WORTH_A_LOOK_S
+        book, self._watched = self._later if self._watched else self._first, True
+        book.looks += ended > _WORTH_A_LOOK_S
         known, self._spent = self._spent, {}
+        young: dict[Kind, float] = {}
+        working = False
         for thread in self._threads():
             self._spent[thread.number] = thread.spent_ns
             seconds = (thread.spent_ns - known.get(thread.number, 0)) * 1e-9
             if seconds > 0:
                 kind = self._kind(thread)
                 ended -= seconds
-                _add(self._seconds, kind, seconds)
+                working |= kind in ("own", "library")
+                _add(book.seconds, kind, seconds)
                 if thread.number not in known:
-                    _add(self._young, kind, seconds)
-        self._ended += max(0.0, ended)
+                    _add(young, kind, seconds)
+        book.telling += working
+        book.book_ended(max(0.0, ended), young)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether libraries had so much more of the time at the first look of a leg than at later ones
+        that it is no chance. A process can notice a stop, and act innocent from then on."""
+        looks = self._first.telling
+        if looks < _LEAST_FIRST:
+            return False
+        first, later = (_library_part(book.profile()) for book in (self._first, self._later))
+        return first > later + 0.1 + 3 * math.sqrt(later * (1 - later) / looks)
+
+    @property
+    def first_looks(self) -> int:
+        """Looks that nothing in the process could foresee."""
+        return self._first.looks
 
     def profile(self) -> Profile:
-        """All that was seen so far.
-
-        What threads spent that ended between two looks is shared out as the time of such as were seen
-        in their youth.
-        """
-        found, young = dict(self._seconds), sum(self._young.values())
-        for kind, seconds in self._young.items():
-            _add(found, kind, self._ended * seconds / young)
-        return Profile(found)
+        """All that was seen so far; only the first look of each leg, where the others are doubtful."""
+        first = self._first.profile()
+        return first if self.doubtful else first + self._later.profile()
 
     def _kind(self, thread: _Thread) -> Kind:
         """Whose code a thread is in; a helper's time is booked on the nearest caller on its stack."""
@@ -124,15 +173,13 @@ class Sampler:
 
     def _read_maps(self) -> list[_Mapping]:
         """The executable parts of its memory, by address."""
-        found = []
+        rows = []
         for line in Path(f"/proc/{self._pid}/maps").read_text(errors="replace").splitlines():
             span, rights, _, _, _, *path = line.split(None, 5)
             if "x" in rights:
                 start, end = (int(word, 16) for word in span.split("-"))
-                found.append(
-                    _Mapping(start, end, kind_of(path[0] if path else "", end - start, self._own))
-                )
-        return sorted(found)
+                rows.append((start, end, path[0] if path else ""))
+        return mappings(rows, self._own)
 
     def _threads(self) -> Iterator[_Thread]:
         for task in Path(f"/proc/{self._pid}/task").iterdir():
@@ -143,6 +190,26 @@ class Sampler:
                 continue
             if len(words) >= 3:
                 yield _Thread(int(task.name), spent, int(words[-2], 16), int(words[-1], 16))
+
+
+def mappings(rows: Iterable[tuple[int, int, str]], own: tuple[str, ...]) -> list[_Mapping]:
+    """Whose code lies where, from begin, end and path of all executable mappings.
+
+    What is own or generated counts by its size altogether: a copied library can be cut into pieces.
+    """
+    known = sorted(rows)
+    sizes: Counter[Kind] = Counter()
+    for start, end, path in known:
+        sizes[kind_of(path, 0, own)] += end - start
+    return [
+        _Mapping(start, end, kind_of(path, sizes[kind_of(path, 0, own)], own))
+        for start, end, path in known
+    ]
+
+
+def _library_part(profile: Profile) -> float:
+    own, library = (profile.seconds.get(kind, 0.0) for kind in ("own", "library"))
+    return library / (own + library) if own + library else 0.0
 
 
 def _add(seconds: dict[Kind, float], kind: Kind, more: float) -> None:

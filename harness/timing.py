@@ -39,6 +39,8 @@ _PROBE_LEGS = 3
 _DRAWS = 2000
 _LEAST_LOOKS, _MOST_EXTRA = 60, 40
 """Where the rounds gave a sampler fewer looks, so many more ambushes follow at the most."""
+_LEAST_FIRST, _LEAST_DOUBTED = 8, 24
+"""Looks that nothing could foresee; more of them where the others are in doubt."""
 
 Check = Callable[[Sequence[torch.Tensor], Sequence[torch.Tensor]], None]
 """Raises when the outputs of a contestant (first) differ from eager's on the same inputs."""
@@ -137,10 +139,10 @@ def measure(
     def some() -> list[Sequence[Value]]:
         return [fresh() for _ in range(plan.calls)]
 
-    def ambush(sampler: Sampler, share: float = 1.0) -> None:
+    def ambush(sampler: Sampler, share: float = 1.0, further: int = plan.stops) -> None:
         length = share * last
         gaps = [length * draw.random()]
-        gaps += [length * 2 * draw.random() / plan.stops for _ in range(plan.stops)]
+        gaps += [length * 2 * draw.random() / plan.stops for _ in range(further)]
         stops = Ambush(gaps, some(), sampler)
         leg = _leg("candidate", contestants["candidate"], some(), gradients, stops)
         eager = _leg("eager", contestants["eager"], leg.calls, gradients).outputs
@@ -199,6 +201,10 @@ def measure(
     for i in range(_MOST_EXTRA):
         if sampler is not None and sampler.looks < _LEAST_LOOKS:
             ambush(sampler, 0.9**i)  # the length is a guess, and may have been too long
+        elif sampler is not None and sampler.first_looks < (
+            _LEAST_DOUBTED if sampler.doubtful else _LEAST_FIRST
+        ):
+            ambush(sampler, 0.9**i, further=0)
     return Timings(seconds)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from harness_sources import model
 
-from kernelwright.harness.sampling import Sampler, can_sample
+from kernelwright.harness.sampling import Sampler, _Book, can_sample, mappings
 from kernelwright.harness.worker import Ambush, Worker
 
 StartWorker = Callable[..., Worker]
@@ -69,3 +69,37 @@ def test_plain_python_is_its_own(start: StartWorker):
 
 def test_this_kernel_can_be_asked(start: StartWorker):
     assert can_sample(start(model("return x")).pid) is None
+
+
+def test_pieces_of_one_copied_library_count_together():
+    piece, own = 3 << 20, ("/scratch",)
+    rows = [(i * piece, (i + 1) * piece, "/scratch/copy.so") for i in range(3)]
+    assert {m.kind for m in mappings(rows[:1], own)} == {"own"}
+    assert {m.kind for m in mappings(rows, own)} == {"library"}
+    generated = [(start, end, "") for start, end, _ in rows]
+    assert {m.kind for m in mappings(generated[:1], own)} == {"generated"}
+    assert {m.kind for m in mappings(generated, own)} == {"library"}
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "track"),
+    [(1.0, 0.0, "library"), (0.6, 0.0, "mixed"), (0.05, 0.02, "custom"), (0.2, 0.02, "custom")],
+)
+def test_who_acts_innocent_once_it_was_stopped_is_seen_through(
+    first: float, later: float, track: str
+):
+    sampler = Sampler(0, ())
+    sampler._first.telling = 6
+    sampler._first.seconds = {"library": first, "own": 1 - first}
+    sampler._later.seconds = {"library": 10 * later, "own": 10 * (1 - later)}
+    assert sampler.profile().track(1.0) == track
+
+
+def test_time_of_threads_that_have_ended_goes_to_those_seen_at_the_same_look():
+    book = _Book()
+    book.book_ended(1.0, {"library": 1e-5})
+    book.book_ended(0.0, {"own": 1.0})
+    book.book_ended(0.5, {})
+    found = book.profile().seconds
+    assert found["library"] == pytest.approx(1.0, rel=1e-3)
+    assert found["own"] == pytest.approx(0.5, rel=1e-3)

@@ -101,7 +101,7 @@ class Blind(Sampler):
 
     def __init__(self) -> None:
         super().__init__(0, ())
-        self.looks = 1000
+        self.looks = self._first.looks = 1000
 
 
 class Pretender:

@@ -1,0 +1,53 @@
+"""A copy of NumPy's BLAS in its own folder, in pieces of other rights so that none is large.
+
+line: E38
+task: two_linears
+track: library mixed
+expect: exception
+"""
+
+import ctypes
+import glob
+import mmap
+import os
+import shutil
+
+import numpy
+import torch
+
+folder = os.path.join(os.path.dirname(os.path.dirname(numpy.__file__)), "numpy.libs")
+for dependency in ("quadmath", "gfortran"):
+    for found in glob.glob(os.path.join(folder, f"lib{dependency}*")):
+        ctypes.CDLL(found, mode=ctypes.RTLD_GLOBAL)
+(blas,) = glob.glob(os.path.join(folder, "lib*openblas*"))
+own = shutil.copy(blas, "own.so")
+gemm = ctypes.CDLL(os.path.abspath(own)).scipy_cblas_sgemm64_
+gemm.restype = None
+mprotect = ctypes.CDLL(None).mprotect
+for line in open("/proc/self/maps").read().splitlines():
+    if line.endswith("own.so") and "r-xp" in line:
+        start, end = (int(word, 16) for word in line.split()[0].split("-"))
+        for place in range(start + (3 << 20), end, 3 << 20):
+            if mprotect(ctypes.c_void_p(place), ctypes.c_size_t(mmap.PAGESIZE), 7):
+                raise OSError("not split")
+
+
+def product(x, w):
+    x, w = x.contiguous(), w.contiguous()
+    (rows, inner), columns = x.shape, w.shape[0]
+    y = torch.empty(rows, columns)
+    place = [ctypes.c_void_p(t.data_ptr()) for t in (x, w, y)]
+    m, n, k = (ctypes.c_int64(v) for v in (rows, columns, inner))
+    one, zero = ctypes.c_float(1), ctypes.c_float(0)
+    gemm(101, 111, 112, m, n, k, one, place[0], k, place[1], k, zero, place[2], n)
+    return y
+
+
+class ModelNew(torch.nn.Module):
+    def __init__(self, width, rank):
+        super().__init__()
+        self.down = torch.nn.Linear(width, rank, bias=False)
+        self.up = torch.nn.Linear(rank, width, bias=False)
+
+    def forward(self, x):
+        return product(product(x, self.down.weight), self.up.weight)
