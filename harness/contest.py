@@ -115,6 +115,7 @@ class Contest:
                 gradients=self._oracle.own.gradients,
                 sampler=sampler,
                 probes=[_probe(case) for case in self._oracle.unseen()],
+                touched=self._oracle.touched,
             )
 
     def _pooled(self) -> Iterator[tuple[Value, ...]]:
@@ -138,7 +139,7 @@ def _probe(case: Case) -> Probe:
         wrong = compare(asked, outputs)
         if wrong is not None:
             raise Fault(
-                wrong.code, f"in a timed call, though checked ones were right: {wrong.message}"
+                "stale_output", f"in a timed call, though checked ones were right: {wrong.message}"
             )
 
     return Probe(case.inputs, case.gradients, check)

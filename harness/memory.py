@@ -78,6 +78,16 @@ def read(pid: int, region: Region) -> torch.Tensor:
     return view(flat, Region(0, region.dtype, region.shape, region.stride))
 
 
+def mappings(pid: int, name: str) -> list[range]:
+    """Where a stopped worker has the file of that name in its memory, as often as it has it there."""
+    found = []
+    for line in Path(f"/proc/{pid}/maps").read_text(errors="replace").splitlines():
+        span, _, _, _, _, *path = line.split(None, 5)
+        if path and path[0].startswith(name):
+            found.append(range(*(int(word, 16) for word in span.split("-"))))
+    return found
+
+
 def read_bytes(pid: int, address: int, most: int) -> bytes:
     """Up to `most` bytes from `address` on in a stopped worker. Raises Unreadable."""
     buffer = ctypes.create_string_buffer(most)

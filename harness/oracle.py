@@ -15,7 +15,7 @@ from kernelwright.harness import precision
 from kernelwright.harness.distributions import DISTRIBUTIONS, Distribution
 from kernelwright.harness.fewer_rows import fewer_rows, follows
 from kernelwright.harness.precision import Expected
-from kernelwright.harness.retouch import TOUCHES, may_be_rearranged
+from kernelwright.harness.retouch import TOUCHES, may_be_rearranged, one_changed
 from kernelwright.harness.rounding import Rounding
 from kernelwright.harness.subject import Subject
 from kernelwright.harness.worker import Value
@@ -195,6 +195,14 @@ class Oracle:
             layout = _strides(self.own)
             self._unseen = [case for case in drawn if case and _strides(case) == layout]
         return self._unseen
+
+    def touched(self, inputs: Sequence[Value]) -> tuple[Value, ...]:
+        """The same inputs with one element of each changed, where it may be."""
+        generator = torch.Generator().manual_seed(self.seed())
+        return tuple(
+            one_changed(v, generator) if isinstance(v, torch.Tensor) and free else v
+            for v, free in zip(inputs, self._free, strict=True)
+        )
 
     def other_batch(self) -> Case | None:
         """The own inputs with fewer rows, where the reference takes them and its outputs follow."""

@@ -28,6 +28,7 @@ from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault, ended, plain, raised
 from kernelwright.harness.inline_cpp import BuildError
 from kernelwright.harness.nursery import Nursery, remove
+from kernelwright.harness.outputs import overlaps
 from kernelwright.harness.sampling import Sampler
 from kernelwright.harness.sandbox import Cage, level
 from kernelwright.harness.sandbox.cage import python_folders
@@ -303,12 +304,18 @@ class Worker:
         addresses = self._board.addresses(count)
         if kind != wire.DONE or len(addresses) != count:
             raise Fault("protocol", "the worker broke the protocol of timed calls")
-        here = range(self._arena_there, self._arena_there + self._arena.size)
-        if not self.returns_input and any(address in here for address in addresses):
+        here = [range(self._arena_there, self._arena_there + self._arena.size)]
+        if ambush is not None:  # in any other leg it would cost more than it may
+            here += memory.mappings(self.pid, "/memfd:arena")
+        if not self.returns_input and any(
+            address in span for address in addresses for span in here
+        ):
             raise Fault(
                 "output_is_input", "an output of a timed call lies in the memory of an input"
             )
         outputs = self._outputs_at(addresses)
+        if gradients is None:
+            self._check_apart(addresses)
         if regions:  # one of them, drawn at random: comparing all would cost more than the calls
             drawn = self._random.randrange(len(regions))
             self._check_inputs(regions[drawn : drawn + 1], written[drawn : drawn + 1])
@@ -358,6 +365,17 @@ class Worker:
             if select.select([self._sock], [], [], max(end - now, _NAP_SECONDS))[0]:
                 return True
         return False
+
+    def _check_apart(self, addresses: Sequence[int]) -> None:
+        """Outputs of one call share no memory where those of a checked one did not. Raises Fault."""
+        width = len(self._layouts)
+        if width < 2:
+            return
+        known = overlaps(self.latest)
+        for i in range(0, len(addresses), width):
+            places = zip(addresses[i : i + width], self._layouts, strict=True)
+            if overlaps([Region(a, o.dtype, o.shape, o.stride) for a, o in places]) - known:
+                raise Fault("overlapping_output", "outputs of a timed call share memory")
 
     def _outputs_at(self, addresses: Sequence[int]) -> list[list[torch.Tensor]]:
         """Copies of the outputs of whole calls that lie at these addresses, by call."""

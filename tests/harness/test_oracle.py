@@ -359,3 +359,16 @@ def test_gradients_are_laid_out_in_several_ways():
 
 def test_cases_do_not_print_secrets(softmax: Oracle):
     assert "tensor(" not in repr(softmax.own)
+
+
+def test_touched_inputs_differ_in_one_element_and_unseen_cases_from_checked_ones(softmax: Oracle):
+    x = softmax.fresh_inputs()
+    (near,) = softmax.touched(x)
+    assert isinstance(near, torch.Tensor) and isinstance(x[0], torch.Tensor)
+    assert int((near != x[0]).sum()) == 1
+    unseen = softmax.unseen()
+    assert [case.name for case in unseen].count("own") == 3
+    assert {"wide", "special values", "shifted"} <= {case.name for case in unseen}
+    checked = [first(case) for case in softmax.cases()]
+    moving = [case for case in unseen if case.name != "zero"]
+    assert not any(torch.equal(first(case), seen) for case in moving for seen in checked)

@@ -1,7 +1,7 @@
 """Timing: intervals that mean what they say, rounds that are fair. Nothing here looks at a clock."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.sampling import Sampler
 from kernelwright.harness.timing import Plan, Probe, Timings, measure
-from kernelwright.harness.worker import Ambush, Batch, Fault
+from kernelwright.harness.worker import Ambush, Batch, Fault, Value
 
 TIMES = st.lists(st.floats(1e-6, 1.0), min_size=5, max_size=40)
 
@@ -138,6 +138,7 @@ def run(
     overhead: float = 0.0,
     sampler: Sampler | None = None,
     probes: Sequence[Probe] = (),
+    touched: Callable[[Sequence[Value]], Sequence[Value]] | None = None,
 ) -> Timings:
     counter = itertools.count()
 
@@ -152,6 +153,7 @@ def run(
         overhead=overhead,
         sampler=sampler,
         probes=probes,
+        touched=touched,
     )
 
 
@@ -272,3 +274,23 @@ def test_a_probe_that_is_answered_wrongly_ends_it():
     probe = Probe((torch.tensor(-1.0),), None, check)
     with pytest.raises(Fault, match="a probe gave -1"):
         run(contestants, Plan(rounds=5, seconds=60.0), probes=[probe])
+
+
+def test_some_ambushes_exchange_inputs_for_nearly_equal_ones_and_some_for_others():
+    contestants, _ = trio()
+
+    def touched(inputs: Sequence[Value]) -> Sequence[Value]:
+        return (inputs[0] + 0.5,)
+
+    run(
+        contestants,
+        Plan(rounds=60, seconds=60.0, calls=4),
+        sampler=Blind(),
+        touched=touched,
+    )
+    ambushed = [
+        leg for leg in contestants["eager"].seen if leg not in contestants["candidate"].seen
+    ]
+    near = [leg for leg in ambushed if leg[2] % 1 == 0.5]
+    assert near and len(near) < len(ambushed)
+    assert all(leg[2] - 0.5 == leg[1] + 1 for leg in near)
