@@ -11,6 +11,7 @@ TASK = {
     "title": "Attention",
     "category": "attention",
     "level": 2,
+    "shapes": [{"BATCH": 1, "HEADS": 3, "TOKENS": 77, "HEAD_DIM": 40}],
     "operations": "BATCH * HEADS * TOKENS * TOKENS * (4 * HEAD_DIM + 6)",
     "bytes_moved": "4 * 4 * BATCH * HEADS * TOKENS * HEAD_DIM",
 }

@@ -9,6 +9,7 @@ TASK = {
     "title": "Convolution, batch norm (inference) and ReLU",
     "category": "convolution",
     "level": 2,
+    "shapes": [{"BATCH": 1, "CHANNELS": 13, "HEIGHT": 23, "WIDTH": 31}],
     "operations": "BATCH * CHANNELS * HEIGHT * WIDTH * (18 * CHANNELS + 3)",
     "bytes_moved": "4 * (2 * BATCH * CHANNELS * HEIGHT * WIDTH + 9 * CHANNELS * CHANNELS"
     " + 4 * CHANNELS)",

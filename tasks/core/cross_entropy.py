@@ -10,6 +10,7 @@ TASK = {
     "title": "Cross-entropy over a vocabulary",
     "category": "loss",
     "level": 1,
+    "shapes": [{"TOKENS": 29, "VOCABULARY": 1009}],
     "operations": "4 * TOKENS * VOCABULARY",
     "bytes_moved": "4 * TOKENS * VOCABULARY + 12 * TOKENS",
 }

@@ -10,6 +10,7 @@ TASK = {
     "title": "Depthwise convolution and hard-swish",
     "category": "convolution",
     "level": 2,
+    "shapes": [{"BATCH": 1, "CHANNELS": 7, "HEIGHT": 29, "WIDTH": 37}],
     "operations": "BATCH * CHANNELS * HEIGHT * WIDTH * 24",
     "bytes_moved": "4 * (2 * BATCH * CHANNELS * HEIGHT * WIDTH + 10 * CHANNELS)",
 }

@@ -10,6 +10,7 @@ TASK = {
     "title": "Hard-swish, mish and softplus",
     "category": "pointwise",
     "level": 2,
+    "shapes": [{"ROWS": 13, "COLS": 517}],
     "operations": "14 * ROWS * COLS",
     "bytes_moved": "2 * 4 * ROWS * COLS",
 }

@@ -10,6 +10,7 @@ TASK = {
     "title": "Log-softmax over a vocabulary",
     "category": "softmax",
     "level": 1,
+    "shapes": [{"TOKENS": 37, "VOCABULARY": 1003}, {"TOKENS": 5, "VOCABULARY": 7}],
     "operations": "5 * TOKENS * VOCABULARY",
     "bytes_moved": "2 * 4 * TOKENS * VOCABULARY",
 }

@@ -10,6 +10,10 @@ TASK = {
     "title": "Matrix product, bias and GELU",
     "category": "matmul",
     "level": 2,
+    "shapes": [
+        {"TOKENS": 37, "INPUTS": 61, "OUTPUTS": 131},
+        {"TOKENS": 1, "INPUTS": 67, "OUTPUTS": 33},
+    ],
     "operations": "2 * TOKENS * INPUTS * OUTPUTS + 10 * TOKENS * OUTPUTS",
     "bytes_moved": "4 * (TOKENS * INPUTS + INPUTS * OUTPUTS + OUTPUTS + TOKENS * OUTPUTS)",
 }

@@ -9,6 +9,7 @@ TASK = {
     "title": "Residual and layer norm",
     "category": "normalisation",
     "level": 2,
+    "shapes": [{"BATCH": 1, "TOKENS": 37, "WIDTH": 257}],
     "operations": "9 * BATCH * TOKENS * WIDTH",
     "bytes_moved": "4 * (3 * BATCH * TOKENS * WIDTH + 2 * WIDTH)",
 }

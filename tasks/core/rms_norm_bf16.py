@@ -11,6 +11,7 @@ TASK = {
     "level": 1,
     "tolerance": "bf16",
     "dtypes": ["bfloat16"],
+    "shapes": [{"TOKENS": 19, "WIDTH": 1011}],
     "operations": "4 * TOKENS * WIDTH",
     "bytes_moved": "2 * (2 * TOKENS * WIDTH + WIDTH)",
 }
