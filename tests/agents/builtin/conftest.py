@@ -158,3 +158,8 @@ def a_task() -> Callable[..., Task]:
 @pytest.fixture(scope="session")
 def loaded() -> Callable[[str], types.ModuleType]:
     return load_candidate
+
+
+@pytest.fixture(scope="session")
+def compared() -> Callable[..., None]:
+    return compare

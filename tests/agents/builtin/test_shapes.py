@@ -13,6 +13,8 @@ from kernelwright.agents.builtin.plan import Choices
 from kernelwright.agents.roles import Brief
 from kernelwright.harness import inline_cpp
 from kernelwright.harness.device import DeviceFacts
+from kernelwright.tasks.load import list_suite
+from kernelwright.tasks.reference import Reference
 from kernelwright.tasks.task import Task, TaskMeta
 
 FILE = """
@@ -129,6 +131,18 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_right_at_every_shape(name, checked):
     checked(CASES[name], kinds=("plain",))
+
+
+CORE = [task for task in list_suite("core") if task.meta.shapes]
+
+
+@pytest.mark.parametrize("task", CORE, ids=lambda task: task.name)
+def test_core_tasks_are_right_at_the_shapes_that_they_declare(task, loaded, compared):
+    proposal = propose(task)
+    assert "refuses" not in proposal.note
+    module = loaded(proposal.candidates[0].source)
+    for shape in task.meta.shapes:
+        compared(module, Reference(task, shape), ("plain", "strided", "offset", "special"))
 
 
 @pytest.mark.parametrize("choices", [Choices(), Choices(share_rows=False)], ids=str)
