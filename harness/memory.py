@@ -60,12 +60,12 @@ def _stands(pid: int) -> bool:
     try:
         for task in Path(f"/proc/{pid}/task").iterdir():
             state = (task / "stat").read_bytes().rpartition(b")")[2].split()[0]
-            if state in b"ZX":
+            if state in b"ZX" and task.name == str(pid):
                 raise Unreadable("the process has ended")
             if state not in b"Tt":
                 return False
-    except FileNotFoundError:
-        return Path(f"/proc/{pid}").exists() and _stands(pid)
+    except (FileNotFoundError, ProcessLookupError):  # a thread has ended before it could stop
+        return False
     return True
 
 

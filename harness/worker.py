@@ -323,6 +323,7 @@ class Worker:
         self._finish()
         self._confirm(addresses)
         self._freeze()
+        self._check_solitary()  # else somebody of its own could run beside the next contestant
         return Batch((end - begin) * 1e-9, calls, outputs, early)
 
     def _ambushed(
@@ -344,6 +345,7 @@ class Worker:
             if self._ended_within(seconds, ambush.sampler):
                 break
             self._freeze()
+            self._check_solitary()  # also one that lives for no longer than a call
             ambush.sampler.look()
             if number == 0 and self._layouts:
                 early = self._outputs_at(self._board.addresses(len(calls) * len(self._layouts)))
@@ -396,10 +398,18 @@ class Worker:
         if not level().seccomp:
             return
         for task in Path(f"/proc/{self.pid}/task").iterdir():
-            status = (task / "status").read_text()
+            try:
+                status = (task / "status").read_text()
+            except (FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+                continue
             count = status.partition("Seccomp_filters:")[2].split()
             if count and int(count[0]) < 2:
                 raise Fault("lockdown_evaded", "the candidate kept its right to start processes")
+
+    def _check_solitary(self) -> None:
+        """Raises Fault when any process lives in the worker's tree but itself, once that is forbidden."""
+        if self._locked and self._nursery.strays(self.pid):
+            raise Fault("left_process", "the candidate runs a process of its own while it is timed")
 
     def check_alone(self) -> None:
         """Raises Fault when the worker has company in its tree, or threads on cores that are not its own."""
