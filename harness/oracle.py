@@ -197,12 +197,16 @@ class Oracle:
         return self._unseen
 
     def touched(self, inputs: Sequence[Value]) -> tuple[Value, ...]:
-        """The same inputs with one element of each changed, where it may be."""
+        """The same inputs with one element of each changed, where it may be: in the same places."""
         generator = torch.Generator().manual_seed(self.seed())
-        return tuple(
-            one_changed(v, generator) if isinstance(v, torch.Tensor) and free else v
-            for v, free in zip(inputs, self._free, strict=True)
-        )
+
+        def touch(value: Value, free: bool) -> Value:
+            if not (isinstance(value, torch.Tensor) and free):
+                return value
+            changed = one_changed(value, generator)
+            return changed if changed.stride() == value.stride() else value  # expanded
+
+        return tuple(touch(v, free) for v, free in zip(inputs, self._free, strict=True))
 
     def other_batch(self) -> Case | None:
         """The own inputs with fewer rows, where the reference takes them and its outputs follow."""

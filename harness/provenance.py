@@ -19,11 +19,12 @@ Kind = Literal["own", "library", "interpreter", "helper", "generated", "threads"
 at run time, its maker's. `threads`: the OpenMP runtime, its caller's, else nobody's."""
 
 CUSTOM_BELOW, LIBRARY_ABOVE = 0.1, 0.8
-ALLOWANCE_S = 2e-6
-"""Library time of a call that is free for a kernel of one's own: torch.empty and a few views."""
+ALLOWANCE_S = 4e-6
+"""Library time of a call that is free for a kernel of one's own: torch.empty and a few views. Who has the
+library do the work in so little time gains nothing by it."""
 _OWN_LEAST, _LIBRARY_LEAST = 0.05, 0.02
 _LARGEST_OWN = 4 << 20
-"""Bytes of machine code; more of it in one piece was not compiled by a candidate, but copied."""
+"""Bytes of machine code; more of one sort was not compiled by a candidate, but copied."""
 
 _HELPER = re.compile(
     r"(libc|libm|libmvec|libpthread|libdl|librt|ld-linux|libstdc\+\+|libgcc_s|libc\+\+)[.-]"
@@ -33,7 +34,7 @@ _INTERPRETER = re.compile(r"python3?[\d.]*$|libpython|lib_?ffi\b|libffi-|_ctypes
 
 
 def kind_of(path: str, size: int, own: tuple[str, ...]) -> Kind:
-    """Whose code lies in an executable mapping of that path and of `size` bytes.
+    """Whose code lies in an executable mapping of that path, of whose sort there are `size` bytes.
 
     `own` are the folders of a candidate's libraries.
     """
@@ -58,10 +59,13 @@ class Profile:
     """Seconds of processor time by kind of code, over some calls."""
 
     seconds: Mapping[Kind, float]
+    native: bool = False
+    """Whether a library that was built from the candidate's source is loaded."""
 
     def __add__(self, other: Profile) -> Profile:
         kinds = self.seconds.keys() | other.seconds.keys()
-        return Profile({k: self.seconds.get(k, 0.0) + other.seconds.get(k, 0.0) for k in kinds})
+        both = {k: self.seconds.get(k, 0.0) + other.seconds.get(k, 0.0) for k in kinds}
+        return Profile(both, self.native or other.native)
 
     def library_share(self, call_s: float) -> float | None:
         """Share of the work that libraries did, in calls of `call_s` seconds; None: nothing was seen."""
@@ -71,7 +75,7 @@ class Profile:
         own, library = (self.seconds.get(kind, 0.0) / total for kind in ("own", "library"))
         if library < _LIBRARY_LEAST:
             return library
-        if own > _OWN_LEAST * library:
+        if self.native or own > _OWN_LEAST * library:
             if library < CUSTOM_BELOW:
                 return library
             library = max(0.0, library - ALLOWANCE_S / max(call_s, 1e-9))

@@ -56,4 +56,9 @@ def check_retouched(worker: Worker, oracle: Oracle, check: Check) -> None:
                 f"after a call with nearly the same inputs, {wrong.message}: is the answer of an"
                 " earlier call kept?",
             )
-        check(worker, oracle.own, steady=True)
+        own = worker.call(
+            oracle.own.inputs, oracle.own.gradients, steady=True, most_bytes=oracle.own.output_bytes
+        )
+        wrong = compare(oracle.own, own)
+        if wrong is not None:
+            raise Fault("stale_output", f"right at first, but in a later call {wrong.message}")

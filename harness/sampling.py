@@ -145,8 +145,11 @@ class Sampler:
 
     def profile(self) -> Profile:
         """All that was seen so far; only the first look of each leg, where the others are doubtful."""
-        first = self._first.profile()
-        return first if self.doubtful else first + self._later.profile()
+        found = self._first.profile()
+        if not self.doubtful:
+            found += self._later.profile()
+        native = any(mapping.kind == "own" for mapping in self._maps)
+        return Profile(found.seconds, native)
 
     def _kind(self, thread: _Thread) -> Kind:
         """Whose code a thread is in; a helper's time is booked on the nearest caller on its stack."""

@@ -76,12 +76,15 @@ def refused(error: TaskError) -> dict[str, Any]:
 
 def judge(evaluator: Evaluator, request: dict[str, Any]) -> dict[str, Any]:
     """One candidate's verdict, and the traces of its evaluation."""
+    crew = evaluator._crew
     final = request["effort"] == "final"
     if (
         final
     ):  # the process of the sanitizers stays for the next ones, eager's is a new one each time
-        evaluator._crew.inspector.prepare()
-        evaluator._crew.restart_eager()
+        crew.inspector.prepare()
+        crew.restart_eager()
+    else:
+        crew.eager()
     before = traces()
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak of resident memory
     resident = status_mib("VmRSS")
@@ -92,7 +95,7 @@ def judge(evaluator: Evaluator, request: dict[str, Any]) -> dict[str, Any]:
         return {"raised": traceback.format_exc(limit=-3)}
     seconds = time.perf_counter() - begin
     if final:
-        evaluator._crew.restart_eager()
+        crew.restart_eager()
     after = traces()
     left = {name: sorted(set(after[name]) - set(before[name])) for name in before}
     answer = {

@@ -160,7 +160,7 @@ REJECTED = {
     "needs alignment": (model("assert x.data_ptr() % 16 == 0\nreturn x * 2 + 1"), "correctness",
                         "exception"),
     "lazy soon": (model(COUNTED + LATER.format(calls=18) + "return x * 0"), "integrity",
-                  "wrong_value"),
+                  "stale_output"),
     "forks late": (model(COUNTED + LATER.format(calls=18) + "import os; os.fork(); return x"),
                    "integrity", "exception"),
     "forks early": (model(

@@ -72,6 +72,13 @@ def test_tracks(own: float, library: float, interpreter: float, call_us: float, 
     assert profile.track(call_us * 1e-6) == track
 
 
+def test_a_kernel_too_short_to_be_seen_is_custom_when_there_is_one():
+    seconds = {"own": 0.0, "library": 0.3, "interpreter": 0.7}
+    assert Profile(seconds, native=True).track(6e-6) == "custom"
+    assert Profile(seconds, native=False).track(6e-6) == "library"
+    assert Profile(seconds, native=True).track(600e-6) == "library", "a fig leaf"
+
+
 def test_nothing_seen_is_unknown():
     assert Profile({}).track(1e-3) is None
     assert Profile({"own": 0.0}).library_share(1e-3) is None
