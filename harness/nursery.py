@@ -80,7 +80,7 @@ class Nursery:
                     "alone" if self._alone else "shared",
                 ],
                 pass_fds=[theirs.fileno()],
-                env={**scrubbed_environment(threads), **(environment or {})},
+                env={**scrubbed_environment(threads, self.cpus), **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
@@ -217,8 +217,11 @@ def _base() -> str:
     raise HarnessError(f"other users cannot reach {chosen}: set TMPDIR to a folder that they can")
 
 
-def scrubbed_environment(threads: int) -> dict[str, str]:
-    """The whole environment of workers: no key, no name of the user's, equal terms for all."""
+def scrubbed_environment(threads: int, cpus: Sequence[int]) -> dict[str, str]:
+    """The whole environment of workers: no key, no name of the user's, equal terms for all.
+
+    `cpus` are the cores that OpenMP may bind threads to, however many a kernel asks for.
+    """
     kept = {k: os.environ[k] for k in ("PATH", "LD_LIBRARY_PATH", "LANG") if k in os.environ}
     return {
         "PATH": os.defpath,
@@ -227,7 +230,7 @@ def scrubbed_environment(threads: int) -> dict[str, str]:
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "OMP_PROC_BIND": "true",
-        "OMP_PLACES": "threads",
+        "OMP_PLACES": ",".join(f"{{{cpu}}}" for cpu in cpus),
         "OMP_WAIT_POLICY": "passive",
         "GLIBC_TUNABLES": ALLOCATOR,
         "PYTHONHASHSEED": "0",

@@ -242,11 +242,12 @@ def test_scrubbed_environment_is_equal_for_all(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
     monkeypatch.setenv("LD_PRELOAD", "/somewhere.so")
-    found = scrubbed_environment(2)
+    found = scrubbed_environment(2, [4, 6])
     assert SECRET not in found.values()
     assert not {"PYTHONPATH", "LD_PRELOAD", "AWS_SECRET_ACCESS_KEY"} & set(found)
     assert found["OMP_NUM_THREADS"] == "2" and found["GLIBC_TUNABLES"] == ALLOCATOR
-    assert found == scrubbed_environment(2)
+    assert found["OMP_PLACES"] == "{4},{6}"
+    assert found == scrubbed_environment(2, [4, 6])
 
 
 def test_scratch_folders_are_private(nursery: Nursery):
@@ -343,7 +344,7 @@ def test_a_dead_nursery_says_so(own_nursery: Nursery):
 def test_one_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
         "kernelwright.harness.nursery.scrubbed_environment",
-        lambda threads: {"PYTHONHOME": "/nonexistent"},
+        lambda threads, cpus: {"PYTHONHOME": "/nonexistent"},
     )
     with pytest.raises(HarnessError, match=r"did not start: .*(encodings|Python)"):
         Nursery(threads=1)
@@ -352,7 +353,7 @@ def test_one_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch):
 def test_one_that_cannot_start_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(
         "kernelwright.harness.nursery.scrubbed_environment",
-        lambda threads: {"PYTHONHOME": "/nonexistent"},
+        lambda threads, cpus: {"PYTHONHOME": "/nonexistent"},
     )
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(HarnessError):
