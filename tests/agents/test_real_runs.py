@@ -115,7 +115,6 @@ def test_the_harness_judges_as_it_did(run, tmp_path, monkeypatch):
         raise AssertionError(f"a replay asked the network: {address}")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setenv("KERNELWRIGHT_CACHE", str(tmp_path / "cache"))
     with Evaluator(load_task(recorded(run)["task"])) as evaluator:
         if "avx512f" not in evaluator.facts.isa:
             pytest.skip("the kernels of these runs need AVX-512")
