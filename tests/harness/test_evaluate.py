@@ -194,7 +194,15 @@ def test_a_hanging_call_is_rejected(evaluator: Evaluator, monkeypatch: pytest.Mo
 
 def test_what_no_machine_can_do_is_rejected(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(evaluator, "floor", Floor(60.0, None))
+    monkeypatch.setattr(evaluator, "_work", (None, 10**15))
     assert judged(evaluator, KERNEL) == ("rejected", "timing", "faster_than_possible")
+
+
+def test_peaks_that_were_measured_on_a_busy_machine_are_doubted(
+    evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(evaluator, "floor", Floor(60.0, None))
+    assert judged(evaluator, KERNEL) == ACCEPTED
 
 
 def test_the_next_candidate_is_judged_on_its_own(evaluator: Evaluator):

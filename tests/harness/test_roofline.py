@@ -59,6 +59,16 @@ def test_measured_peaks_are_kept_and_read_back(cache: Path, monkeypatch: pytest.
     assert device_facts(1) == first
 
 
+def test_measured_again_the_better_peak_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("KERNELWRIGHT_CACHE", str(tmp_path))
+    monkeypatch.setattr(peaks, "_measure", lambda threads: ({1 << 17: 5.0, 1 << 19: 9.0}, 7.0))
+    device_facts(1)
+    monkeypatch.setattr(peaks, "_measure", lambda threads: ({1 << 17: 8.0, 1 << 19: 4.0}, 6.0))
+    found = device_facts(1, again=True)
+    assert (found.bandwidth_gbs, found.peak_gflops) == ({1 << 17: 8.0, 1 << 19: 9.0}, 7.0)
+    assert device_facts(1) == found
+
+
 def test_a_broken_record_is_measured_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("KERNELWRIGHT_CACHE", str(tmp_path))
     monkeypatch.setattr(peaks, "_measure", lambda threads: ({1 << 17: 5.0}, 7.0))
