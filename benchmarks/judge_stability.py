@@ -8,7 +8,7 @@
    of one judgement lies in the interval of another, and of all medians together.
 3. The judge's own cost: seconds of one evaluation in the loop.
 
-Judgements are final ones (`kernelwright verify`), those of 3 are of the loop.
+Judgements are final ones (`kernelwright verify`, but without torch.compile), those of 3 are of the loop.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ def judged(task: str, source: str, runs: int) -> Iterator[Row]:
     """Final judgements by evaluators of their own. Raises RuntimeError when one refuses."""
     for _ in range(runs):
         with Evaluator(load_task(task)) as evaluator:
+            evaluator._crew.compile_reason = "not compared with here"
             begin = time.perf_counter()
             verdict = evaluator.evaluate(Candidate(source), effort="final")
             seconds = time.perf_counter() - begin
