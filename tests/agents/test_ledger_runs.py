@@ -189,7 +189,7 @@ def test_processor_time_of_a_tree() -> None:
     after = tree_cpu_s()
     assert before is not None
     assert after is not None
-    assert after - before >= 0.19
+    assert after - before >= 0.189  # the last digit is a rounded difference
     assert tree_cpu_s(2**30) is None
 
 
