@@ -96,9 +96,10 @@ def table(rows: list[Row]) -> list[str]:
 
 
 def agreement(rows: list[Row]) -> tuple[int, int, int]:
-    """Of all ordered pairs, in how many one's median lies in the other's interval; and intervals that
-    hold the median of all medians.
-    """  # noqa: D205
+    """In how many ordered pairs one's median lies in the other's interval, of how many.
+
+    And how many intervals hold the median of all medians.
+    """
     centre = statistics.median(r.speedup.median for r in rows)
     pairs = list(itertools.permutations(rows, 2))
     agree = sum(b.speedup.low <= a.speedup.median <= b.speedup.high for a, b in pairs)

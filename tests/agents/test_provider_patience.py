@@ -41,7 +41,7 @@ def test_an_answer_that_drips_for_ever_is_ended_and_not_begun_again(connect):
 @pytest.mark.parametrize(
     ("headers", "least", "most"),
     [({"retry-after-ms": "2500"}, 2.5, 2.6), ({"retry-after": "7", "retry-after-ms": "x"}, 7, 7.1),
-     ({"retry-after": format_datetime(datetime.now(UTC) + timedelta(hours=1))}, 1800, 3601),  # drawn at import
+     ({"retry-after": format_datetime(datetime.now(UTC) + timedelta(hours=1))}, 1800, 3601),
      ({"retry-after": "soon"}, 0, 0.1), ({"retry-after": "-5"}, 0, 0.1),
      ({"retry-after": "inf"}, 0, 0.1), ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0, 0.1)],
 )  # fmt: skip
