@@ -25,8 +25,12 @@ _SYSTEM = (
     "/sys/devices/system", "/proc/sys/vm/overcommit_memory",
 )  # fmt: skip
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
-_PACKAGE = str(Path(__file__).resolve().parents[2])
-"""Our own sources, which are hidden where they lie among what may be read."""
+_OWN = tuple(
+    str(Path(__file__).resolve().parents[2] / room)
+    for room in ("agents", "evals", "harness", "tasks")
+)
+"""Our own sources, which are hidden where they lie among what may be read. Not the folder around them:
+the interpreter may lie in it."""
 _SLACK = 1024
 """Processes that the user may start elsewhere meanwhile, where only all of the user's can be counted."""
 FIRST_USER = 200_000
@@ -72,7 +76,7 @@ def isolate(cage: Cage, root: str) -> None:
         [*_SYSTEM, *cage.read],
         _DEVICES,
         cage.scratch,
-        [_PACKAGE],
+        _OWN,
         size=cage.disk,
         owner=os.geteuid() if cage.user is None else cage.user,
     )
