@@ -36,7 +36,7 @@ from kernelwright.tasks.load import load_task
 
 ROOT = Path(__file__).resolve().parents[1]
 EVIDENCE = ROOT / "evals" / "evidence" / f"{datetime.date.today()}-judge-stability.md"
-COPIED = ("core/bias_gelu_erf", "core/softmax", "core/matmul", "core/layer_norm")
+COPIED = ("core/bias_gelu_erf", "core/softmax", "core/matmul_bias_gelu", "core/layer_norm")
 KERNELS = ROOT / "tests" / "adversaries" / "honest"
 JUDGED_AGAIN = ("bias_gelu", "gather")
 COPY_RUNS, KERNEL_RUNS, LOOP_RUNS = 20, 10, 20
