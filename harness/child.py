@@ -8,6 +8,7 @@ call returns and reads the outputs out of its memory itself.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import mmap
 import os
@@ -234,8 +235,7 @@ class Worker:
         model, kept, sock, slots = self._model, self._kept, self._sock, self._slots
         if message["gradients"] is not None:
             given = [self._tensor(g) for g in message["gradients"]]
-            inner, leaves = model, self._trained
-            model = lambda *a: backward(inner, list(a), given, leaves)  # noqa: E731
+            model = functools.partial(_forward_and_backward, model, given, self._trained)
             grad_mode: Any = torch.enable_grad()
         else:
             grad_mode = torch.no_grad()
@@ -298,6 +298,15 @@ def trained(model: torch.nn.Module, names: list[str]) -> list[torch.nn.Parameter
         if name not in own or not own[name].requires_grad:
             raise ValueError(f"{name} must be a parameter that takes a gradient")
     return [own[name] for name in names]
+
+
+def _forward_and_backward(
+    model: Callable[..., Any],
+    given: list[torch.Tensor],
+    leaves: list[torch.nn.Parameter],
+    *arguments: Any,
+) -> list[torch.Tensor]:
+    return backward(model, list(arguments), given, leaves)
 
 
 def backward(

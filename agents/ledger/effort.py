@@ -30,12 +30,11 @@ class Effort:
 
     def of(self, verdict: Verdict) -> Evaluating:
         """What it took up to now to come to this verdict."""
-        cpu = tree_cpu_s()
-        known = cpu is not None and self._cpu is not None
+        before, after = self._cpu, tree_cpu_s()
         held = verdict.device != "cpu"
         return Evaluating(
             wall_s=round(time.monotonic() - self._wall, 6),
-            cpu_s=round(max(0.0, cpu - self._cpu), 2) if known else None,  # type: ignore[operator]
+            cpu_s=None if before is None or after is None else round(max(0.0, after - before), 2),
             gpu_s=sum(verdict.seconds.get(stage, 0.0) for stage in GPU_STAGES) if held else 0.0,
         )
 
