@@ -46,6 +46,9 @@ class Usage:
     reasoning: int | None = None
 
 
+UNKNOWN = Spend(None, None, None)
+"""What a call cost of which nobody knows what it cost."""
+
 StopReason = Literal["end", "length", "refused"]
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 
 from kernelwright.agents.models.base import (
+    UNKNOWN,
     UNMETERED,
     Cancelled,
     Exchange,
@@ -24,11 +25,9 @@ from kernelwright.agents.models.base import (
 )
 from kernelwright.agents.models.halt import Halt
 from kernelwright.agents.models.keys import redact
-from kernelwright.agents.roles import Spend
 from kernelwright.tasks.errors import UsageError
 
 TIMEOUT_S = 1800.0
-UNKNOWN = Spend(None, None, None)
 
 
 class CommandModel:

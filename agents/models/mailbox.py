@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from kernelwright.agents.models.base import (
+    UNKNOWN,
     UNMETERED,
     Exchange,
     Message,
@@ -32,7 +33,6 @@ from kernelwright.agents.models.base import (
 from kernelwright.agents.models.command import prompt
 from kernelwright.agents.models.halt import Halt
 from kernelwright.agents.models.options import Options
-from kernelwright.agents.roles import Spend
 from kernelwright.tasks.errors import UsageError
 
 OPTIONS = ("timeout",)
@@ -93,7 +93,7 @@ class MailboxModel:
         except OSError as error:
             raise ModelError(f"{self.spec}: {error.filename}: {error.strerror}") from error
         taken = Exchange(total_s=time.monotonic() - began, streamed=False, structured=None)
-        return Reply(text, spend=Spend(None, None, None), model=self.spec, exchange=taken)
+        return Reply(text, spend=UNKNOWN, model=self.spec, exchange=taken)
 
     def _post(self, messages: Sequence[Message], label: str, schema: Schema | None) -> str:
         """The number of this call: that of an earlier session, or the next with a new prompt."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from kernelwright.agents.models import provider_http as http
 from kernelwright.agents.models.base import (
+    UNKNOWN,
     UNMETERED,
     Message,
     Meter,
@@ -152,11 +153,11 @@ class ProviderModel:
             raise ModelError(
                 f"{self.spec}: {http.clean(answer.failure)}",
                 retryable=answer.passing,
-                spend=spend if spend.tokens is not None else http.UNKNOWN,
+                spend=spend if spend.tokens is not None else UNKNOWN,
                 usage=answer.usage if spend.tokens is not None else None,
             )
         if not answer.complete:
-            raise ModelError(f"{self.spec}: the stream was cut", retryable=True, spend=http.UNKNOWN)
+            raise ModelError(f"{self.spec}: the stream was cut", retryable=True, spend=UNKNOWN)
         self._api.finish(answer)
         said = "".join(answer.said) or "".join(answer.refusal)
         return Reply(

@@ -14,12 +14,10 @@ from email.utils import parsedate_to_datetime
 from types import ModuleType
 from typing import Any
 
-from kernelwright.agents.models.base import ModelError
+from kernelwright.agents.models.base import UNKNOWN, ModelError
 from kernelwright.agents.models.keys import redact
 from kernelwright.agents.roles import Spend
 
-UNKNOWN = Spend(None, None, None)
-"""Something was billed and nobody said how much."""
 DONE = "[DONE]"
 """The event that ends a chat stream."""
 _TRANSPORT = ("httpx", "httpx2", "httpcore", "httpcore2", "h11")

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from kernelwright.agents.models import provider_http as http
-from kernelwright.agents.models.base import Cancelled, Exchange, ModelError
+from kernelwright.agents.models.base import UNKNOWN, Cancelled, Exchange, ModelError
 from kernelwright.agents.models.halt import Halt
 from kernelwright.agents.models.streamed import Api, Streamed
 from kernelwright.agents.roles import Spend
@@ -97,7 +97,7 @@ class Wire:
             with self.halt.cutting(lambda: line.cut("interrupted")):
                 exchange = self._read(api, body, answer, began)
             if line.reason and not answer.complete:
-                raise self._ended(line, answer, http.UNKNOWN)
+                raise self._ended(line, answer, UNKNOWN)
             return exchange
         except ModelError as error:
             if not line.reason:
