@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from kernelwright.agents.patches import patched
+from kernelwright.agents.wording import clip
 
 _FENCE = re.compile(r"^(?P<quote>[ \t>]*)(?P<mark>`{3,}|~{3,})(?P<info>[^`\n]*)$")
 _ENTRY = re.compile(r"\bModelNew\b")
 _NOTE = re.compile(r"\W{0,10}NOTE[*_]{0,3}:[*_]{0,3}(.+)", re.I)
-NOTE_LENGTH = 200
+NOTE_LENGTH = 400
 _ESCAPED = re.compile(r"&(?:lt|gt|amp|quot|#39|#x27);")
 MOST_OBJECTS = 50
 MOST_ESCAPED = 1_000_000
@@ -104,7 +105,7 @@ def note(answer: str) -> str:
     prose = list(_prose(answer))
     marked = (found[1] for found in map(_NOTE.match, prose) if found)
     line = next(marked, prose[0] if prose else "")
-    return " ".join(line.split()).strip("*_` ")[:NOTE_LENGTH]
+    return clip(" ".join(line.split()).strip("*_` "), NOTE_LENGTH)
 
 
 def objects(answer: str) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +21,8 @@ Reason = Literal[
     "near_roofline",
     "no_progress",
     "no_idea",
+    "rounds",
+    "recording_ended",
     "model_failed",
     "task_error",
     "harness_error",
@@ -37,6 +39,11 @@ class Stop:
 
     reason: Reason
     message: str
+
+    @property
+    def ends_turns(self) -> bool:
+        """Whether it breaks off turns that were decided already; else only no new one begins."""
+        return self.reason not in ("no_idea", "no_progress", "rounds")
 
 
 @dataclass(frozen=True)
@@ -92,16 +99,24 @@ class Remaining:
     wall_s: float | None
 
 
-def stop_rule(state: RunState, settings: Settings, wall_s: float, interrupted: bool) -> Stop | None:
-    """The first rule that says stop, or None. `wall_s` counts all sessions, in seconds."""
+def stop_rule(
+    state: RunState,
+    settings: Settings,
+    wall_s: float,
+    interrupted: bool,
+    coders: Sequence[str] = ("",),
+) -> Stop | None:
+    """The first rule that says stop, or None. `wall_s` counts all sessions, in seconds.
+
+    `coders`: the names of all who can be asked. Rules that break off turns come before those that only
+    begin no new one.
+    """
     if interrupted:
         return INTERRUPTED
     if state.task_error:
         return Stop("task_error", state.task_error)
     if state.harness_errors >= HARNESS_ERRORS:
         return Stop("harness_error", f"{state.harness_errors} in a row: {state.harness_message}")
-    if state.no_idea:
-        return Stop("no_idea", state.no_idea)
     if state.evaluations >= settings.budget_evals:
         return Stop("evaluations", f"{state.evaluations} evaluations done")
     if settings.search_s is not None and wall_s >= settings.search_s:
@@ -110,8 +125,12 @@ def stop_rule(state: RunState, settings: Settings, wall_s: float, interrupted: b
     roofline = champion.verdict.roofline if champion else None
     if roofline and roofline.fraction >= settings.target_roofline:
         return Stop("near_roofline", f"{roofline.fraction:.0%} of the {roofline.bound} roofline")
+    if all(name in state.idle for name in coders):
+        return Stop("no_idea", state.idle[coders[-1]])
     if state.empty_rounds >= EMPTY_ROUNDS:
         return Stop("no_idea", f"{state.empty_rounds} rounds in a row brought no new candidate")
     if state.rounds_since_progress >= settings.patience:
         return Stop("no_progress", f"{state.rounds_since_progress} rounds without a new best")
+    if settings.rounds is not None and state.round >= settings.rounds:
+        return Stop("rounds", f"{state.round} rounds done")
     return None

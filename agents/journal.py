@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from kernelwright.agents.budget import Remaining, Spent, Stop, stop_rule
+from kernelwright.agents.dedupe import code_of, taken_over
 from kernelwright.agents.events import Data, Event, EventLog
 from kernelwright.agents.ledger.effort import Effort, effort_json
 from kernelwright.agents.ledger.ledger import Caps, Ledger
@@ -20,6 +21,7 @@ from kernelwright.agents.ports import Evaluator, Observer
 from kernelwright.agents.roles import Attempt
 from kernelwright.agents.run_state import RunState, spend_json
 from kernelwright.agents.settings import Settings
+from kernelwright.agents.traits import traits
 from kernelwright.agents.tuner import Choice
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.verdict import Verdict
@@ -41,6 +43,8 @@ class Journal:
     ) -> None:
         """Take up the run that `log` tells of."""
         self.state = RunState.from_events(log.events(), log.candidates())
+        self.coders: Sequence[str] = ("",)
+        """Names of all Coders that can be asked; the search ends when all have no idea left."""
         self._log = log
         self._evaluator = evaluator
         self._settings = settings
@@ -70,7 +74,8 @@ class Journal:
     def once(self, key: str, about: Data, work: Callable[[], Result]) -> Data:
         """The result of the work named `key`: from the log, or done now.
 
-        A ModelError is written down with what it cost, and raised.
+        A ModelError is written down with what it cost, and raised. Any thread may ask for work of its
+        own.
         """
         if key not in self.state.done:
             self.record("started", key, about)
@@ -80,8 +85,10 @@ class Journal:
                 lost = {"error": str(error), "spend": spend_json(error.spend)}
                 self.record("failed", key, lost)
                 raise
+            finally:
+                self._observer.done(key)
             self.record("finished", key, data, named)
-            self._observer.spent(self.spent(), self.remaining())
+            self._observer.spent(self._totals(), self.remaining())
         return self.state.done[key]
 
     def evaluate(
@@ -91,12 +98,17 @@ class Journal:
         parent: str | None,
         note: str,
         choice: Choice | None = None,
+        other: str | None = None,
     ) -> Attempt:
-        """The attempt with this candidate, judged against the champion of the moment."""
+        """The attempt with this candidate, judged against the champion of the moment.
+
+        One whose compiled code was judged before takes over that verdict: it costs no evaluation.
+        """
         champion = self.state.champion
         about = {
             "round": round,
             "parent": parent,
+            "other": other,
             "note": note,
             "choice": dict(choice or {}),
             "against": champion.candidate.id if champion else None,
@@ -108,9 +120,20 @@ class Journal:
             self._observer.working("evaluate", key)
             held = champion.candidate if champion else None
             effort = Effort()
-            verdict = self._evaluator.evaluate(candidate, effort="loop", champion=held)
-            took = effort_json(effort.of(verdict))
-            return {**about, "verdict": verdict.to_json(), "took": took}, (candidate,)
+            code = code_of(self._evaluator, candidate)
+            twin = self.attempt(self.state.by_code.get(code)) if code else None
+            if twin:
+                verdict = taken_over(twin)
+            else:
+                verdict = self._evaluator.evaluate(candidate, effort="loop", champion=held)
+            found = {
+                "verdict": verdict.to_json(),
+                "took": effort_json(effort.of(verdict)),
+                "code": code,
+                "twin": twin.candidate.id if twin else None,
+                "traits": traits(candidate).to_json(),
+            }
+            return {**about, **found}, (candidate,)
 
         self.once(key, about, work)
         attempt = self.state.by_id[candidate.id]
@@ -132,16 +155,38 @@ class Journal:
         self._observer.working("confirm", key)
         self.record("started", key, {})
         effort = Effort()
-        verdict = self._evaluator.evaluate(attempt.candidate, effort="final")
+        try:
+            verdict = self._evaluator.evaluate(attempt.candidate, effort="final")
+        finally:
+            self._observer.done(key)
         took = effort_json(effort.of(verdict))
         kind = "failed" if verdict.verdict == "harness_error" else "finished"
         self.record(kind, key, {"verdict": verdict.to_json(), "took": took})
-        self._observer.spent(self.spent(), self.remaining())
+        self._observer.spent(self._totals(), self.remaining())
         return verdict
 
     def stop(self) -> Stop | None:
         """The stop rule that holds now, if one does."""
-        return stop_rule(self.state, self._settings, self.wall_s(), self._interrupt.is_set())
+        interrupted = self._interrupt.is_set()
+        return stop_rule(self.state, self._settings, self.wall_s(), interrupted, self.coders)
+
+    def must_stop(self) -> bool:
+        """Whether to break off the turn at hand; a later session finishes it."""
+        stop = self.stop()
+        return stop is not None and stop.ends_turns
+
+    def outcome(self, turn: int) -> Data:
+        """What came of a turn: its best new attempt, what that gained, and what all of it cost."""
+        state = self.state
+        with self._lock:
+            line = state.account.of_round(turn)
+        took = [state.effort[a.candidate.id].wall_s for a in state.judged.get(turn, ())]
+        best, gain = state.brought_best(turn), state.gain(turn)
+        return {
+            "best": best.candidate.id if best and gain is not None else None,
+            "gain": gain,
+            "cost": {"usd": line.usd, "tokens": line.tokens, "seconds": round(sum(took), 6)},
+        }
 
     def wall_s(self) -> float:
         """Wall time of the run, earlier sessions included, in seconds."""
@@ -150,7 +195,14 @@ class Journal:
     def spent(self) -> Spent:
         """What the run has cost, earlier sessions included."""
         with self._lock:
-            spent = self.state.spent(self.wall_s())
+            return self._capped(self.state.spent(self.wall_s()))
+
+    def _totals(self) -> Spent:
+        """The same for a display, which is told after every step: without the details."""
+        with self._lock:
+            return self._capped(self.state.totals(self.wall_s()))
+
+    def _capped(self, spent: Spent) -> Spent:
         settings = self._settings
         return replace(spent, budget_usd=settings.budget_usd, budget_tokens=settings.budget_tokens)
 
@@ -162,6 +214,10 @@ class Journal:
             max(0, settings.budget_evals - self.state.evaluations),
             None if minutes is None else max(0.0, 60 * minutes - self.wall_s()),
         )
+
+    def done(self, key: str) -> Data | None:
+        """The result of finished work, or a decision."""
+        return self.state.done.get(key)
 
     def attempt(self, key: str | None) -> Attempt | None:
         """The finished attempt with this candidate id."""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from kernelwright.agents import answers, briefing, structured
+from kernelwright.agents import answers, briefing, patches, structured
 from kernelwright.agents.models.base import Message, Model, ModelError, Reply
 from kernelwright.agents.roles import Advice, Attempt, Brief, Proposal
+from kernelwright.agents.wording import clip
 from kernelwright.harness.candidate import Candidate
 
-_VARIES = re.compile(r"^# (?:Kernel `|Advice$|Tried so far$|Your turn$)", re.M)
-"""Where the part of a turn begins that differs from one turn of a run to the next."""
+MOST_METRICS = 4
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class ModelCoder:
         """One turn. Raises ModelError, with what was spent up to it."""
         talk = [
             Message("system", briefing.prompt("coder")),
-            _turn(briefing.coder_turn(brief), brief),
+            _message(briefing.coder_turn(brief)),
         ]
         label = f"propose:{brief.round}"
         reply = self.model.ask(talk, label=label)
@@ -37,7 +36,7 @@ class ModelCoder:
         sources = self._files(reply, brief)
         if not sources and reply.stop != "refused":
             talk.append(Message("assistant", structured.echo(reply.text)))
-            fault = _unusable(reply)
+            fault = _unusable(reply, _base(brief))
             talk.append(Message("user", briefing.prompt("coder_repair", fault=fault)))
             try:
                 reply = self.model.ask(talk, label=f"{label}:repair")
@@ -46,7 +45,7 @@ class ModelCoder:
                 raise
             spend += reply.spend
             sources = self._files(reply, brief)
-        note = answers.note(reply.text) if sources else _unusable(reply)
+        note = answers.note(reply.text) if sources else _unusable(reply, _base(brief))
         found = tuple(Candidate(source, brief.language) for source in sources)
         return Proposal(found, note, spend)
 
@@ -56,7 +55,7 @@ class ModelCoder:
         return answers.files(
             reply.text,
             self.candidates,
-            base=brief.parent.candidate.source if brief.parent else "",
+            base=_base(brief),
             whole_only=reply.stop == "length",
         )
 
@@ -68,9 +67,20 @@ class JudgeAnswer(BaseModel):
     """What the Judge is asked for."""
 
     model_config = ConfigDict(strict=True)
+    metrics: list[str] | None = None
+    bottleneck: Literal["memory", "compute", "latency", "overhead"] | None = None
     cause: Words
     change: Words
+    strategy: str | None = None
     predicted_gain: float | None = Field(default=None, gt=0, lt=1e6, allow_inf_nan=False)
+
+
+class Correction(BaseModel):
+    """What the Judge is asked for where a kernel was rejected."""
+
+    model_config = ConfigDict(strict=True)
+    cause: Words
+    change: Words
 
 
 @dataclass(frozen=True)
@@ -81,41 +91,60 @@ class ModelJudge:
 
     def advise(self, brief: Brief, attempt: Attempt) -> Advice:
         """One advice. Raises ModelError, with what was spent up to it."""
-        talk = (
-            Message("system", briefing.prompt("judge")),
-            _turn(briefing.judge_turn(brief, attempt), brief),
-        )
-        said = structured.ask(self.model, talk, JudgeAnswer, label=f"judge:{brief.round}")
-        if said.value is None:
-            cause, change, gain = f"no usable advice: {said.fault}", "", None
-        else:
-            cause, change = said.value.cause, said.value.change
-            gain = said.value.predicted_gain
+        turn = _message(briefing.judge_turn(brief, attempt))
+        label = f"judge:{brief.round}"
+        if attempt.verdict.accepted:
+            return self._optimize(turn, label, brief)
+        return self._correct(turn, label)
+
+    def _optimize(self, turn: Message, label: str, brief: Brief) -> Advice:
+        talk = (Message("system", briefing.prompt("judge_optimize")), turn)
+        said = structured.ask(self.model, talk, JudgeAnswer, label=label)
+        told = said.value
+        if told is None:
+            return Advice("optimize", f"no usable advice: {said.fault}", "", spend=said.spend)
         return Advice(
-            "optimize" if attempt.verdict.accepted else "correct",
-            cause=cause,
-            change=change,
-            predicted_gain=gain,
+            "optimize",
+            told.cause,
+            told.change,
+            told.predicted_gain,
+            directive={"bottleneck": told.bottleneck} if told.bottleneck else {},
             spend=said.spend,
+            strategy=_offered(told.strategy, brief),
+            metrics=tuple(m.strip() for m in told.metrics or () if m.strip())[:MOST_METRICS],
         )
 
-
-def _turn(text: str, brief: Brief) -> Message:
-    """A turn, with the part marked that is the same in every turn of the run: operator, machine,
-
-    format. The operator's source may hold such headings too; only what follows it is looked at.
-    """
-    source = brief.task.source.strip()
-    varies = _VARIES.search(text, text.find(source) + len(source))
-    return Message("user", text, varies.start() if varies else 0)
+    def _correct(self, turn: Message, label: str) -> Advice:
+        talk = (Message("system", briefing.prompt("judge_correct")), turn)
+        said = structured.ask(self.model, talk, Correction, label=label)
+        if said.value is None:
+            return Advice("correct", f"no usable advice: {said.fault}", "", spend=said.spend)
+        return Advice("correct", said.value.cause, said.value.change, spend=said.spend)
 
 
-def _unusable(reply: Reply) -> str:
+def _offered(name: str | None, brief: Brief) -> str | None:
+    """The strategy that was named, if it was on offer."""
+    names = {s.name.lower(): s.name for s in brief.strategies}
+    return names.get((name or "").strip(" `'\"").lower())
+
+
+def _base(brief: Brief) -> str:
+    """The source that a patch changes."""
+    return brief.parent.candidate.source if brief.parent else ""
+
+
+def _message(said: briefing.Said) -> Message:
+    """A turn, with the part marked that is the same in every turn of the run."""
+    return Message("user", said.front + said.rest, len(said.front))
+
+
+def _unusable(reply: Reply, base: str) -> str:
     """Why an answer gave no candidate."""
     match reply.stop:
         case "length":
             return "the answer was cut off at the token limit before a whole file"
         case "refused":
-            return f"the model declined: {' '.join(reply.text.split())[:200]}"
+            return f"the model declined: {clip(reply.text, 200)}"
         case _:
-            return "no file that defines ModelNew in the answer"
+            why = patches.misfit(base, reply.text)
+            return why or "no file that defines ModelNew in the answer"

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
+from kernelwright.agents.auditor import Auditor
 from kernelwright.agents.budget import INTERRUPTED, Remaining, Spent, Stop
+from kernelwright.agents.checkpoints import run
 from kernelwright.agents.events import EventLog, read
-from kernelwright.agents.graph import Search, run
+from kernelwright.agents.graph import Search
+from kernelwright.agents.hardening import Hardening
 from kernelwright.agents.journal import Journal
 from kernelwright.agents.ledger.metered import metered
-from kernelwright.agents.models.base import Cancelled, ModelError, OverBudget
+from kernelwright.agents.models.base import Cancelled, ModelError, OverBudget, RecordingEnded
+from kernelwright.agents.models.halt import Halt
 from kernelwright.agents.models.prices import Quote
+from kernelwright.agents.planner import Cast
 from kernelwright.agents.ports import Evaluator, Observer, Quiet
-from kernelwright.agents.roles import Attempt, Coder, Judge
+from kernelwright.agents.proposals import Proposals
+from kernelwright.agents.roles import Attempt, Brief, Coder, Judge, Lesson
 from kernelwright.agents.run_state import RunState, holds
 from kernelwright.agents.settings import BUILTIN_MINUTES, Settings
+from kernelwright.agents.strategies import catalogue
+from kernelwright.agents.tester import Tester
+from kernelwright.agents.turn_brief import brief_of
+from kernelwright.harness.device import DeviceFacts
 from kernelwright.harness.verdict import Verdict
 from kernelwright.tasks.errors import TaskError, UsageError
 from kernelwright.tasks.task import Task
+
+if TYPE_CHECKING:
+    from kernelwright.agents.memory.memory import Memory
 
 __all__ = [
     "BUILTIN_MINUTES",
@@ -65,14 +79,17 @@ class Outcome:
 def optimize(
     task: Task,
     evaluator: Evaluator,
-    coder: Coder,
-    judge: Judge,
+    coder: Coder | Mapping[str, Coder],
+    judge: Judge | Mapping[str, Judge],
     settings: Settings,
     folder: Path,
     observer: Observer | None = None,
     resume: bool = False,
     stop: threading.Event | None = None,
     quotes: Sequence[Quote] = (),
+    halt: Halt | None = None,
+    tester: Tester | None = None,
+    auditor: Auditor | None = None,
 ) -> Outcome:
     """Search for a faster kernel and confirm the best one found.
 
@@ -82,6 +99,12 @@ def optimize(
     the champion of that moment is confirmed. `quotes` are the prices to bill models at; a model that
     the run has called before keeps its price, and one that has none here has the library's.
 
+    Of several Coders or Judges, by name, a bandit chooses for each turn. `halt` is what stops their
+    models: where turns are still in flight at the end, answers that come in may arrive (they are paid
+    for, and kept for a resume), and nobody waits for more.
+
+    The `tester` attacks champions, and what breaks falls; the `auditor` adds notes to what is published.
+
     Raises UsageError when the folder cannot be used, holds another task's run or none to resume, or
     the model refuses the first call; TaskError when the harness finds the task at fault.
     """
@@ -90,23 +113,80 @@ def optimize(
         raise UsageError(f"nothing to resume in {folder}: start without --resume")
     with EventLog(folder) as log:
         journal = Journal(log, evaluator, settings, watcher, stop or threading.Event())
-        settings = _take_up(journal, task, settings, folder, resume, quotes)
-        coder = metered(coder, journal.ledger, "coder")
-        judge = metered(judge, journal.ledger, "judge")
-        search = Search(task, evaluator.facts, coder, judge, settings, journal, watcher)
-        ended = _search(search, folder / "checkpoints.db")
+        settings = _take_up(journal, task, evaluator.facts, settings, folder, resume, quotes)
+        memory = _memory(settings)
+        coders = {k: metered(c, journal.ledger, "coder") for k, c in _by_name(coder).items()}
+        judges = {k: metered(j, journal.ledger, "judge") for k, j in _by_name(judge).items()}
+        strategies = catalogue(settings.language)
+        cast = Cast(tuple(coders), tuple(judges), strategies)
+        journal.coders = ("",) if len(coders) == 1 else tuple(coders)
+
+        def brief(number: int) -> Brief:
+            lessons = _recalled(journal, memory, task, evaluator.facts, number)
+            return brief_of(journal.state, settings, task, evaluator, number, strategies, lessons)
+
+        asking = Proposals(journal, watcher, coders, judges, settings.parallel, brief)
+        hardening = Hardening(
+            task,
+            journal,
+            evaluator,
+            watcher,
+            folder,
+            metered(tester, journal.ledger, "tester"),
+            metered(auditor, journal.ledger, "auditor"),
+            settings.tester_calls,
+            settings.tester_seconds,
+            settings.seed,
+        )
+        hardening.take_up()
+        search = Search(settings, cast, journal, asking, watcher, hardening.turn)
+        ended = _search(search, folder / "checkpoints.db", halt)
         journal.record("stopped", ended.reason, {"message": ended.message})
         watcher.stopped(ended)
         if ended.reason == "task_error":
             raise TaskError(ended.message)
-        champion, trouble = _confirm(journal, settings)
+        champion, trouble = _confirm(journal, settings, hardening)
         state = journal.state
+        if memory:
+            memory.remember(state, task, evaluator.facts)
         return Outcome(folder, champion, trouble or ended, tuple(state.attempts), journal.spent())
+
+
+Player = TypeVar("Player")
+
+
+def _by_name(players: Player | Mapping[str, Player]) -> Mapping[str, Player]:
+    return players if isinstance(players, Mapping) else {"": players}
+
+
+def _memory(settings: Settings) -> Memory | None:
+    """What other runs have left, where the settings ask for it."""
+    if settings.memory is None:
+        return None
+    from kernelwright.agents.memory.memory import Memory
+
+    return Memory.of(settings)
+
+
+def _recalled(
+    journal: Journal, memory: Memory | None, task: Task, facts: DeviceFacts, number: int
+) -> tuple[Lesson, ...]:
+    """What the memory of other runs says to a turn, as it said it first."""
+    if memory is None:
+        return ()
+    from kernelwright.agents.memory.recall import lessons_from
+
+    parent = journal.attempt(journal.state.turns.decided[number].parent)
+    language = str(journal.state.run["language"])
+    return lessons_from(
+        journal.decide(f"recall:{number}", lambda: memory.recalled(task, parent, language, facts))
+    )
 
 
 def _take_up(
     journal: Journal,
     task: Task,
+    facts: DeviceFacts,
     settings: Settings,
     folder: Path,
     resume: bool,
@@ -126,7 +206,9 @@ def _take_up(
             "start a new run, or put the task file back"
         )
     kept = replace(settings, seed=state.run["seed"], language=state.run["language"])
-    journal.record("session", str(state.sessions + 1), {"settings": kept.to_json()})
+    device = {"kind": facts.kind, "name": facts.name, "threads": facts.threads}
+    about = {"settings": kept.to_json(), "device": device}
+    journal.record("session", str(state.sessions + 1), about)
     for quote in quotes:
         known = state.account.quotes.get(quote.spec)
         if known is None or (known.price is None and quote.price):
@@ -134,14 +216,29 @@ def _take_up(
     return kept
 
 
-def _search(search: Search, checkpoints: Path) -> Stop:
+def _search(search: Search, checkpoints: Path, halt: Halt | None) -> Stop:
     """Run the loop until it stops, and say why it did."""
+    journal, asking = search.journal, search.proposals
+    try:
+        stop = _stopped(search, checkpoints)
+    except BaseException:
+        asking.close(wait=False)
+        raise
+    if halt and journal.state.turns.open:
+        halt.soon()
+    asking.close(wait=True)
+    return stop
+
+
+def _stopped(search: Search, checkpoints: Path) -> Stop:
     try:
         run(search, checkpoints)
     except Cancelled:
         return INTERRUPTED
     except OverBudget as error:
         return Stop("budget_usd" if error.budget == "usd" else "budget_tokens", str(error))
+    except RecordingEnded as error:
+        return Stop("recording_ended", str(error))
     except ModelError as error:
         if error.at_fault == "user" and not search.journal.state.attempts:
             raise UsageError(str(error)) from error
@@ -150,13 +247,17 @@ def _search(search: Search, checkpoints: Path) -> Stop:
     return search.ended
 
 
-def _confirm(journal: Journal, settings: Settings) -> tuple[Champion | None, Stop | None]:
+def _confirm(
+    journal: Journal, settings: Settings, hardening: Hardening
+) -> tuple[Champion | None, Stop | None]:
     """The best candidate that its final verdict bears out, and what kept one from being judged.
 
     A machine that fails twice in a row is given up; the candidate can be confirmed by a resume.
     """
     for _ in range(settings.confirmations):
         best = next(iter(journal.state.contenders()), None)
+        while best is not None and not hardening.attack(best):
+            best = next(iter(journal.state.contenders()), None)
         if best is None:
             break
         verdict = journal.confirm(best)
@@ -166,7 +267,7 @@ def _confirm(journal: Journal, settings: Settings) -> tuple[Champion | None, Sto
             said = verdict.findings[0].message if verdict.findings else "no reason given"
             return None, Stop("harness_error", f"the confirmation failed: {said}")
         if holds(verdict):
-            return Champion(best, verdict), None
+            return Champion(best, hardening.audited(best, verdict)), None
     return None, None
 
 

@@ -33,6 +33,23 @@ def patched(base: str, text: str) -> str | None:
     return "\n".join(lines) + "\n"
 
 
+def misfit(base: str, text: str) -> str | None:
+    """Why the search/replace blocks of an answer do not fit `base`; None where there are none, or all do."""
+    if not base:
+        return None
+    lines = base.splitlines()
+    for old, new in list(_search_replace(text))[:MOST_HUNKS]:
+        at = _only_place(lines, old)
+        if at is None:
+            first = next((line.strip() for line in old if line.strip()), "(nothing)")
+            return (
+                f"the lines to search for that begin with {first[:100]!r} do not stand exactly once in the"
+                " parent"
+            )
+        lines[at : at + len(old)] = new
+    return None
+
+
 Change = tuple[list[str], list[str]]
 """The lines before and after."""
 

@@ -30,24 +30,30 @@ class Structured(Generic[Shape]):
 
 
 def ask(
-    model: Model, talk: Sequence[Message], shape: type[Shape], *, label: str
+    model: Model,
+    talk: Sequence[Message],
+    shape: type[Shape],
+    *,
+    label: str,
+    form: type[BaseModel] | None = None,
 ) -> Structured[Shape]:
     """A `shape` from a model. A usable answer is needed once: one repair turn, none for a refusal.
 
-    Raises ModelError, with what was spent up to it.
+    `form` is what providers hold the answer to, where that is more than `shape` insists on. Raises
+    ModelError, with what was spent up to it.
     """
-    form = schema_of(shape)
-    reply = model.ask(talk, label=label, schema=form)
+    schema = schema_of(form or shape)
+    reply = model.ask(talk, label=label, schema=schema)
     value, fault = read(reply, shape)
     if value is not None or reply.stop == "refused":
         return Structured(value, fault, reply.spend)
     again = [
         *talk,
         Message("assistant", echo(reply.text)),
-        Message("user", briefing.prompt("repair", fault=fault, form=json.dumps(form.body))),
+        Message("user", briefing.prompt("repair", fault=fault, form=json.dumps(schema.body))),
     ]
     try:
-        second = model.ask(again, label=f"{label}:repair", schema=form)
+        second = model.ask(again, label=f"{label}:repair", schema=schema)
     except ModelError as error:
         error.spend += reply.spend
         raise

@@ -14,10 +14,11 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 
 from kernelwright.harness.candidate import Candidate, Space
+from kernelwright.harness.verdict import Speedup
 
 Choice = Mapping[str, int | float | str]
-Measure = Callable[[Choice], float | None]
-"""Fitness of a choice (higher is better); None where it was not accepted."""
+Measure = Callable[[Choice], Speedup | None]
+"""Speed of a choice with its interval; None where it was not accepted."""
 
 REPEATS = 8
 """So many asks in a row for what was tried already mean that the sampler has converged."""
@@ -35,7 +36,7 @@ def first(space: Space) -> Choice:
 
 def tune(
     candidate: Candidate,
-    start: float,
+    start: Speedup,
     measure: Measure,
     *,
     trials: int,
@@ -43,26 +44,34 @@ def tune(
     seed: int,
     more: Callable[[], bool],
 ) -> int:
-    """Measure up to `trials` choices other than the first, whose fitness `start` is known.
+    """Measure up to `trials` choices other than the first, whose speed `start` is known.
 
-    Ends early after `stall` trials without an improvement, when `more` says no, or when the space
+    Ends early after `stall` trials that were surely no better, when `more` says no, or when the space
     is used up. Returns the number of trials. The results are the caller's: `measure` sees each
     choice at most once.
+
+    Choices are compared by their medians: low ends punish a noisy moment, not a slow kernel. A trial
+    counts as a stall only where its interval lies below that of the best one; as progress, where it
+    lies above. What noise does not tell apart is neither.
     """
     space = {name: tuple(dict.fromkeys(values)) for name, values in candidate.space.items()}
-    search = _Whole(space, seed) if size(space) - 1 <= trials else _Sampled(space, start, seed)
+    search = (
+        _Whole(space, seed) if size(space) - 1 <= trials else _Sampled(space, start.median, seed)
+    )
     best, since, done = start, 0, 0
     while done < trials and since < stall and more():
         choice = search.ask()
         if choice is None:
             break
-        value = measure(choice)
-        search.tell(value)
+        found = measure(choice)
+        search.tell(found.median if found else None)
         done += 1
-        if value is not None and value > best:
-            best, since = value, 0
-        else:
+        if found is None or found.high < best.low:
             since += 1
+        elif found.low > best.high:
+            since = 0
+        if found and found.median > best.median:
+            best = found
     return done
 
 

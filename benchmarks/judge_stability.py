@@ -89,7 +89,7 @@ def table(rows: list[Row]) -> list[str]:
     """One line a judgement."""
     lines = ["| task | median | low | high | s | busy |", "|---|---|---|---|---|---|"]
     return lines + [
-        f"| {r.task} | {r.speedup.median:.3f} | {r.speedup.low:.3f} | {r.speedup.high:.3f} "
+        f"| {Path(r.task).stem} | {r.speedup.median:.3f} | {r.speedup.low:.3f} | {r.speedup.high:.3f} "
         f"| {r.seconds:.1f} | {'yes' if r.busy else ''} |"
         for r in rows
     ]

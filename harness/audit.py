@@ -110,7 +110,8 @@ class _Bench:
     def __init__(self, task: Task, seed: int) -> None:
         self.task = task
         self.reference = Reference(task)
-        self.oracle = Oracle(self.reference, seed)
+        self.train = task.meta.modes[0] == "train"
+        self.oracle = Oracle(self.reference, seed, train=self.train)
         self.cases = self.oracle.cases()
         self.constant = [
             all(_one_number(case.expected[i].value) for case in self.cases)
@@ -152,11 +153,8 @@ class _Bench:
     def _rejected(self, mutant: Mutant, reference: Reference, cases: Sequence[Case]) -> bool:
         """Whether the judge rejects what the mutant computes in any of the cases."""
         model = self._model(mutant, reference)
-        for case in cases:
-            outputs = reference.run(model, _inputs(mutant, case), case.gradients)
-            if compare(case, outputs) is not None:
-                return True
-        return False
+        answers = ((case, self._run(mutant, reference, model, case)) for case in cases)
+        return any(compare(case, outputs) is not None for case, outputs in answers)
 
     def _differs(self, mutant: Mutant, reference: Reference, cases: Sequence[Case]) -> bool:
         """Whether the mutant computes anything else than the reference does, in float64."""
@@ -164,13 +162,38 @@ class _Bench:
         ours = self._model(None, self.reference).double()
         for case in cases:
             try:
-                theirs = exact(reference, wide, _inputs(mutant, case), case.gradients)
+                theirs = self._run(mutant, reference, wide, case, exact)
             except TaskError:
                 return True
-            wanted = exact(self.reference, ours, case.inputs, case.gradients)
+            wanted = self._run(None, self.reference, ours, case, exact)
             if not all(map(agree, theirs, wanted)):
                 return True
         return False
+
+    def _run(
+        self,
+        mutant: Mutant | None,
+        reference: Reference,
+        model: nn.Module,
+        case: Case,
+        run: Callable[..., tuple[torch.Tensor, ...]] = Reference.run,
+    ) -> tuple[torch.Tensor, ...]:
+        """What it computes in the mode that the task is judged in, and its buffers after it in training."""
+        inputs = case.inputs if mutant is None else _inputs(mutant, case)
+        before = {k: v.clone() for k, v in model.state_dict().items()} if self.train else {}
+        try:
+            outputs = run(reference, model, inputs, case.gradients)
+        except ValueError as error:
+            raise TaskError(f"the mutant cannot be differentiated: {error}") from error
+        if not self.train:
+            return outputs
+        after = dict(model.named_buffers())
+        missing = [name for name in self.oracle.buffers if name not in after]
+        if missing:
+            raise TaskError(f"the mutant has no buffer {missing[0]}")
+        outputs = (*outputs, *(after[name].clone() for name in self.oracle.buffers))
+        model.load_state_dict(before)  # a call in training mode changes buffers
+        return outputs
 
     def mutants(self) -> Iterator[Mutant]:
         """All changed references, in the order in which they are tried."""
@@ -197,7 +220,7 @@ class _Bench:
             sys.modules.pop(f"kernelwright_task_{task.hash[:16]}", None)
 
     def _model(self, mutant: Mutant | None, reference: Reference) -> nn.Module:
-        model = reference.build(0)
+        model = reference.build(0, train=self.train)
         try:
             model.load_state_dict(self.oracle.state)
         except RuntimeError as error:

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from kernelwright.harness import inline_cpp, variants
 from kernelwright.harness.inline_cpp import BuildError
-from kernelwright.harness.nursery import Nursery, remove
+from kernelwright.harness.nursery import Nursery
+from kernelwright.harness.rooms import remove
 from kernelwright.harness.sandbox import Cage
 from kernelwright.harness.sandbox.cage import python_folders
 from kernelwright.harness.variants import Variant
@@ -52,6 +53,14 @@ class Builder:
         self, source: str, flags: Sequence[str], target: Path, variant: Variant = "plain"
     ) -> Path:
         """Put the library into folder `target` and return its path. Raises BuildError."""
+        cached = self.library(source, flags, variant)
+        library = target / cached.name
+        shutil.copyfile(cached, library)
+        library.chmod(0o755)
+        return library
+
+    def library(self, source: str, flags: Sequence[str], variant: Variant = "plain") -> Path:
+        """The library in the cache, compiled if it is not there. Raises BuildError."""
         if len(source) > _LARGEST_SOURCE:
             raise BuildError(f"the source has {len(source)} characters, at most {_LARGEST_SOURCE}")
         if sum(map(len, flags)) > _LONGEST_FLAGS:
@@ -70,10 +79,7 @@ class Builder:
             cached = self._cache / f"{key}.so"
             if not cached.exists():
                 self._compile(source, flags, cached)
-            library = target / f"{key}.so"
-            shutil.copyfile(cached, library)
-            library.chmod(0o755)
-            return library
+            return cached
         finally:
             self.seconds += time.perf_counter() - begin
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-_NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
+NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 """What `ast.parse` raises for hostile text, null bytes and deep nesting included."""
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$")
 """Lines as Python's tokenizer has them; str.splitlines also splits at form feeds and the like."""
@@ -42,7 +42,7 @@ class Candidate:
         """Hash of the source without comments and layout of the Python part: near-copies collide."""
         try:
             text = ast.dump(ast.parse(self.source))
-        except _NOT_PYTHON:
+        except NOT_PYTHON:
             text = self.source
         return _digest(text)
 
@@ -90,7 +90,7 @@ def _tuned_call(source: str) -> ast.Call | None:
     """The module-level `tuned(NAME=[...], ...)` call of a candidate, if it has one."""
     try:
         tree = ast.parse(source)
-    except _NOT_PYTHON:
+    except NOT_PYTHON:
         return None
     for node in tree.body:
         value = getattr(node, "value", None)

@@ -24,17 +24,24 @@ from typing import Any
 
 import torch
 
-from kernelwright.harness import guarded, inline_cpp, wire
+from kernelwright.harness import guarded, inline_cpp, seals, wire
 from kernelwright.harness.arena import view
 from kernelwright.harness.sandbox import Cage, enter, lockdown
+from kernelwright.harness.sandbox.leave import give
 from kernelwright.harness.sandbox.system import die_with_parent
 from kernelwright.harness.wire import Region
 
 data_ptr = torch.Tensor.data_ptr  # as it is before a candidate is there
+_COMMANDS = ("load", "state", "call", "batch", "regions", "lockdown")
+_RECEIVE, _SEND = socket.socket.recv, socket.socket.sendall
 
 
-def main(config: dict[str, Any], connection: int, arena: int, board: int) -> None:
-    """Serve one parent over `connection`; `arena` and `board` are its memory files."""
+def main(config: dict[str, Any], descriptors: list[int], leave: socket.socket) -> None:
+    """Serve one parent over the first of the descriptors; the others are its memory files, arena and board.
+
+    `leave` leads to who may forbid new processes.
+    """
+    connection, arena, board = descriptors
     sock = socket.socket(fileno=os.dup(connection))
     rights = mmap.PROT_READ | (mmap.PROT_WRITE if config["writable"] else 0)
     memory = mmap.mmap(os.dup(arena), config["arena_size"], prot=rights)
@@ -46,10 +53,14 @@ def main(config: dict[str, Any], connection: int, arena: int, board: int) -> Non
     inline_cpp.BUILDER = remote_builder(sock)
     torch.set_num_threads(config["threads"])
     torch.empty(1 << 20).fill_(0)  # OpenMP starts its threads, each on a core of its own
+    parent = os.getppid()
+    die_with_parent(parent)  # also while it stands, when it cannot see that the socket is closed
     if config["caged"]:
-        parent = os.getppid()
-        enter(Cage(**config["cage"]), isolated=config["isolated"])
+        cage = Cage(**config["cage"])
+        enter(cage, isolated=config["isolated"])
+        give(leave, neighbours=not config["isolated"] and cage.user is None)
         die_with_parent(parent)  # again: changing the user took it back
+    leave.close()
     serve(sock, memory, slots, scratch)
 
 
@@ -80,23 +91,18 @@ def serve(sock: socket.socket, memory: mmap.mmap, slots: memoryview[int], scratc
         warnings.simplefilter("ignore")  # that the inputs cannot be written is the intention
         flat = torch.frombuffer(memory, dtype=torch.uint8)
     worker = Worker(sock, flat, slots, scratch)
-    wire.send(sock, {"arena": flat.data_ptr()})
-    commands: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-        "load": worker.load,
-        "state": worker.state,
-        "call": worker.call,
-        "batch": worker.batch,
-        "regions": worker.regions,
-        "lockdown": worker.lockdown,
-    }
+    sealed = seals.places([sys.modules[__name__], Worker, wire])
+    wire.send(sock, {"arena": flat.data_ptr(), "seals": sealed})
+    # Looked up in nothing that could be changed but by writing to memory.
+    commands = tuple((name, vars(Worker)[name]) for name in _COMMANDS)
     while True:
         try:
             message = wire.receive(sock)
         except wire.WireClosed:
             os._exit(0)
-        name = message["do"]
+        command = next(function for name, function in commands if name == message["do"])
         try:
-            answer = commands[name](message)
+            answer = command(worker, message)
         except BaseException as error:
             try:
                 answer = {"error": describe(error)}
@@ -221,7 +227,12 @@ class Worker:
             "buffers": [describe_tensor(t) for t in buffers],
         }
 
-    def batch(self, message: dict[str, Any]) -> dict[str, Any]:
+    def batch(
+        self,
+        message: dict[str, Any],
+        receive: Callable[..., Any] = _RECEIVE,
+        send: Callable[..., Any] = _SEND,
+    ) -> dict[str, Any]:
         """Several calls between the parent's go and our done.
 
         As each returns, the places of its outputs go to the board, and how many stand there to slot 0.
@@ -242,7 +253,7 @@ class Worker:
         wire.send(sock, {"ready": True})
         try:
             with grad_mode:
-                sock.recv(1)
+                receive(sock, 1)
                 index = 0
                 for arguments in calls:
                     out = model(*arguments)
@@ -251,9 +262,9 @@ class Worker:
                         index += 1
                         slots[index] = data_ptr(tensor)
                     slots[0] = index
-                sock.sendall(wire.DONE)
+                send(sock, wire.DONE)
         except BaseException:
-            sock.sendall(wire.FAILED)
+            send(sock, wire.FAILED)
             raise
         gc.enable()
         return {"ok": True}

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import torch
 
 from kernelwright.harness import precision
+from kernelwright.harness.error_pattern import patterns
 from kernelwright.harness.oracle import Case
 from kernelwright.harness.precision import Expected
+
+
+@dataclass(frozen=True)
+class _Wrong:
+    """An output with wrong elements, as long as somebody may want to look closer."""
+
+    case: str
+    name: str
+    found: torch.Tensor
+    expected: Expected
+    wrong: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -18,6 +33,15 @@ class Mismatch:
 
     code: str
     message: str
+    _seen: _Wrong | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def detail(self) -> Mapping[str, Any]:
+        """The same in figures (docs/json.md); empty where no element was compared.
+
+        Made when it is asked for: who only wants to know whether an answer is right does not pay for it.
+        """
+        return {} if self._seen is None else _detail(self._seen)
 
 
 def compare(case: Case, outputs: Sequence[torch.Tensor]) -> Mismatch | None:
@@ -60,17 +84,67 @@ def _describe(
         f"inputs '{case.name}': {name} is wrong in {count} of {total} elements; "
         f"first at {list(where)}: got {got:.9g}, expected {want:.9g}"
     )
+    seen = _Wrong(case.name, name, found, expected, wrong)
     if expected.tolerance is None:
-        return Mismatch("wrong_value", text)
+        return Mismatch("wrong_value", text, seen)
     text += f" within {expected.tolerance[where].item():.3g}"
     if case.name == "special values" or not expected.finite:
-        return Mismatch("special_values", text)
+        return Mismatch("special_values", text, seen)
     fits = _fitting_class(found, expected, wrong)
     if fits:
         return Mismatch(
-            "precision", f"{text}; the errors are those of {fits}, not of the task's class"
+            "precision", f"{text}; the errors are those of {fits}, not of the task's class", seen
         )
-    return Mismatch("wrong_value", text)
+    return Mismatch("wrong_value", text, seen)
+
+
+def _detail(seen: _Wrong) -> dict[str, Any]:
+    """First and worst wrong element, how many there are, and what is telling about them."""
+    found, expected, wrong = seen.found, seen.expected, seen.wrong
+    error = found.double().sub(expected.value.double()).abs().nan_to_num_(math.inf)
+    worst = int(torch.where(wrong, error, -1.0).reshape(-1).argmax())
+    first = int(wrong.reshape(-1).to(torch.uint8).argmax())
+    count = int(wrong.sum())
+    return {
+        "inputs": seen.case,
+        "output": seen.name,
+        "shape": list(found.shape),
+        "first": _element(seen, first),
+        "worst": _element(seen, worst),
+        "wrong": count,
+        "elements": wrong.numel(),
+        "share": count / wrong.numel(),
+        "patterns": [
+            {"code": p.code, "text": p.text} for p in patterns(found, expected.value, wrong)
+        ],
+    }
+
+
+def _element(seen: _Wrong, flat: int) -> dict[str, Any]:
+    """One element by its place in a contiguous tensor of the output's shape."""
+    where = _index(flat, tuple(seen.found.shape))
+    tolerance = seen.expected.tolerance
+    return {
+        "index": list(where),
+        "got": _number(seen.found[where].item()),
+        "expected": _number(seen.expected.value[where].item()),
+        "tolerance": None if tolerance is None else _number(tolerance[where].item()),
+    }
+
+
+def _index(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    index: list[int] = []
+    for extent in reversed(shape):
+        flat, place = divmod(flat, extent)
+        index.append(place)
+    return tuple(reversed(index))
+
+
+def _number(value: float | int | bool | complex) -> float | int | bool | str:
+    """A number as plain JSON knows it; NaN, infinities and complex numbers as text."""
+    if isinstance(value, complex) or (isinstance(value, float) and not math.isfinite(value)):
+        return str(value)
+    return value
 
 
 def _fitting_class(found: torch.Tensor, expected: Expected, wrong: torch.Tensor) -> str | None:

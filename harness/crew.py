@@ -12,6 +12,7 @@ from kernelwright.harness.builds import Builder
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault
+from kernelwright.harness.fingerprint import fingerprint
 from kernelwright.harness.forms import Form
 from kernelwright.harness.inspection import Inspector
 from kernelwright.harness.nursery import Nursery
@@ -41,12 +42,13 @@ class Crew(contextlib.ExitStack):
         self.call_bytes = _call_bytes(own)
         largest = max(_call_bytes(form) for form in (own, *further))
         legs = min(self.call_bytes * MOST_CALLS, LARGEST_LEG)
-        self._room = 2 * largest + max(legs, self.call_bytes)
+        self.room = 2 * largest + max(legs, self.call_bytes)
+        """Bytes that a worker has for inputs."""
         self._task = task
         self._own = own
         self._oracle = own.oracle
         self._timeout = _LEAST_TIMEOUT
-        self._forms = (own, *further)
+        self._inspected = [form for form in (own, *further) if not form.hidden]
         self._threads = threads
         self._nursery = self.enter_context(Nursery(threads=threads))
         try:
@@ -69,10 +71,14 @@ class Crew(contextlib.ExitStack):
         setup = self._setup(candidate.source, "ModelNew", form or self._own)
         return self._start(replace(setup, writable=writable))
 
+    def fingerprint(self, candidate: Candidate) -> str | None:
+        """Whose code equals whose (`fingerprint.py`); None where that cannot be told."""
+        return fingerprint(candidate, self._builder.library)
+
     @functools.cached_property
     def inspector(self) -> Inspector:
         """Sanitizers and repetition, for what would be promoted."""
-        inspector = Inspector(self._other, self._forms, self._threads, self._builder.compiler)
+        inspector = Inspector(self._other, self._inspected, self._threads, self._builder.compiler)
         return self.enter_context(inspector)
 
     def _other(
@@ -159,7 +165,7 @@ class Crew(contextlib.ExitStack):
 
     def _start(self, setup: Setup, nursery: Nursery | None = None) -> Worker:
         nursery = nursery or self._nursery
-        return Worker(nursery, self._builder, setup, inputs_bytes=self._room, timeout=self._timeout)
+        return Worker(nursery, self._builder, setup, inputs_bytes=self.room, timeout=self._timeout)
 
 
 def _call_bytes(form: Form) -> int:

@@ -22,3 +22,5 @@ class DeviceFacts:
     """Copy bandwidth in GB/s by working-set size in bytes."""
     peak_gflops: float | None = None
     """Measured fp32 multiply-add rate over all threads, 2 operations each, in GFLOP/s."""
+    l1_bytes: int | None = None
+    """Data cache of one core."""

@@ -8,28 +8,31 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import TracebackType
 from typing import Any
 
-from kernelwright.harness import roofline, tenants
+from kernelwright.harness import casebook, roofline, tenants, turnstile
 from kernelwright.harness.answers import known_weak, refuse_weak
 from kernelwright.harness.candidate import Candidate
-from kernelwright.harness.comparison import compare
+from kernelwright.harness.checks import Checks
 from kernelwright.harness.contest import Contest, Effort
+from kernelwright.harness.counterexample import Probe
 from kernelwright.harness.crew import Crew
 from kernelwright.harness.device import DeviceFacts
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault
-from kernelwright.harness.forms import QUICK, Form, further_forms, own_form
-from kernelwright.harness.guarded import SIDES, Side
+from kernelwright.harness.forms import QUICK, further_forms, own_form
+from kernelwright.harness.guarded import SIDES
 from kernelwright.harness.inline_cpp import BuildError
-from kernelwright.harness.oracle import Case
-from kernelwright.harness.outputs import overlap_problem
 from kernelwright.harness.parse import parse_problem
 from kernelwright.harness.peaks import device_facts
+from kernelwright.harness.probing import Outcome, Prober
 from kernelwright.harness.repeats import check_retouched, check_state_follows
 from kernelwright.harness.sandbox import level
+from kernelwright.harness.target import Target, eager_call, target
 from kernelwright.harness.verdict import Finding, Speedup, Stage, Verdict
 from kernelwright.harness.worker import Worker
 from kernelwright.tasks.errors import UsageError
@@ -55,23 +58,35 @@ class _Trial:
         assert self.worker is not None
         return self.worker
 
+    def note(self, *findings: Finding) -> None:
+        """Say something that rejects nothing."""
+        self.verdict = replace(self.verdict, findings=(*self.verdict.findings, *findings))
+
 
 class Evaluator:
     """Judges candidates for one task on the CPU. A context manager; not for several threads.
 
     Raises TaskError when the task is at fault, UsageError without a compiler. Equal `seed` draws equal
-    inputs; by default they are secret.
+    inputs; by default they are secret. Those of a batch work beside each other, and each times alone.
     """
 
-    def __init__(self, task: Task, *, threads: int | None = None, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        task: Task,
+        *,
+        threads: int | None = None,
+        seed: int | None = None,
+    ) -> None:
         self.task = task
+        self._turnstile = turnstile.named()
         self.threads = threads or len(os.sched_getaffinity(0))
         self._seed = seed
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Evaluator:
         try:
-            self._open()
+            with self._place("check"):
+                self._open()
         except BaseException:
             self._stack.close()
             raise
@@ -98,6 +113,7 @@ class Evaluator:
             self.facts: DeviceFacts = device_facts(self.threads)
         except BuildError as error:
             raise UsageError(str(error)) from error
+        self._checks = Checks(self._crew, self.oracle)
         self.oracle.cases()  # made here, so that no candidate waits for them
         self.oracle.retouched()
         self.oracle.other_state()
@@ -105,14 +121,24 @@ class Evaluator:
             other.oracle.cases(QUICK)
         own = self.oracle.own
         self.contest = Contest(self._crew, self.oracle)
-        model = self.reference.build(0)
+        model = self._model = self.reference.build(0)
         self._work = (
             self.reference.operations(own.inputs),
             self.reference.bytes_moved(own.inputs, self.reference.run(model, own.inputs), model),
         )
         self.floor = roofline.floor(self.facts, *self._work)
+        self._prober = Prober(self._crew, (form, *self._further), self._checks.call)
+        self._known: dict[str, Probe] = {}
+        self.learn(casebook.known(self.task))
 
     # -- public -----------------------------------------------------------------------------------
+
+    @cached_property
+    def target(self) -> Target:
+        """What there is to gain, for those who write kernels."""
+        own = self.oracle.own
+        call = eager_call(self.reference, self._model, own)
+        return target(call, self.floor, self._work, own)
 
     def evaluate(
         self,
@@ -133,6 +159,7 @@ class Evaluator:
         if effort == "final":
             for oracle in (self.oracle, *(form.oracle for form in self._further)):
                 oracle.renew()
+            self._prober.forget()
         seconds = {"build": 0.0, "check": 0.0, "time": 0.0}
         failure: Finding | None = None
         try:
@@ -140,9 +167,11 @@ class Evaluator:
                 trial.verdict = replace(trial.verdict, stage=name)
                 begin = time.perf_counter()
                 try:
-                    getattr(self, f"_stage_{name}")(trial)
+                    with self._place(clock):
+                        getattr(self, f"_stage_{name}")(trial)
                 except Fault as error:
-                    failure = self._explained(trial, error)
+                    timed = name == "timing"
+                    failure = self._checks.explained(candidate, error, timed=timed)
                 seconds[clock] += time.perf_counter() - begin
                 if failure:
                     break
@@ -154,6 +183,44 @@ class Evaluator:
         finally:
             if trial.worker is not None:
                 trial.worker.close()
+
+    @property
+    def counterexamples(self) -> tuple[Probe, ...]:
+        """What every candidate has to stand beside the oracle's own cases."""
+        return tuple(self._known.values())
+
+    @property
+    def prober(self) -> Prober:
+        """What may be probed: `shapes` and `inputs`."""
+        return self._prober
+
+    def learn(self, probes: Iterable[Probe]) -> None:
+        """Hold these counterexamples against every candidate from now on."""
+        self._known.update((probe.id, probe) for probe in probes if not probe.advisory)
+
+    def probe(
+        self, candidate: Candidate, probes: Iterable[Probe], *, seconds: float | None = None
+    ) -> tuple[Outcome, ...]:
+        """Put probes to a candidate, in their order, until the time is up; later ones are left out.
+
+        Nothing is kept: what `broke` it is made a lasting test by `learn` and `casebook.keep`. Raises
+        HarnessError. A candidate that is wrong without any probe, or does not load, breaks by none.
+        """
+        found: list[Outcome] = []
+        with contextlib.suppress(Fault), self._place("check"):
+            for outcome in self._prober.probe(candidate, probes, seconds=seconds):
+                found.append(outcome)
+        return tuple(found)
+
+    def fingerprint(self, candidate: Candidate) -> str | None:
+        """Equal for candidates that run the same code; None where it cannot be told.
+
+        Builds the candidate's C++, where its evaluation will find it, and runs none of it.
+        """
+        try:
+            return self._crew.fingerprint(candidate)
+        except HarnessError:
+            return None  # the evaluation to come meets it too, and says so in its verdict
 
     # -- stages -----------------------------------------------------------------------------------
 
@@ -169,29 +236,30 @@ class Evaluator:
 
     def _stage_run(self, trial: _Trial) -> None:
         """One call on the task's own inputs, its answer checked."""
-        own = self.oracle.own
-        self._check(trial.running, own)
+        self._checks.call(trial.running, self.oracle.own)
 
     def _stage_correctness(self, trial: _Trial) -> None:
         """All distributions that the task allows, then its other shapes and modes."""
+        checks, candidate, final = self._checks, trial.candidate, trial.effort == "final"
         for case in self.oracle.cases():
-            self._check(trial.running, case)
-        for form in self._further:
-            self._check_form(trial, form)
-        if trial.effort == "final":
-            self._try_other_batch(trial)
+            checks.call(trial.running, case)
+        latest_first = reversed(self.counterexamples)
+        checks.known(candidate, trial.running, latest_first, self._prober, final=final)
+        notes = [checks.form(candidate, form, final=final) for form in self._further]
+        if final:
+            notes.append(checks.other_batch(candidate))
+        trial.note(*{note.message: note for note in notes if note}.values())
 
     def _stage_integrity(self, trial: _Trial) -> None:
         """Calls repeat, leave earlier answers alone, and nothing runs beside them."""
         trial.running.lockdown()
         for side in SIDES:
-            self._check(trial.running, self.oracle.own, guard=side)
-        self._check_held(trial.running)
-        check_retouched(trial.running, self.oracle, self._check)
-        check_state_follows(trial.running, self.oracle, self._check)
+            self._checks.call(trial.running, self.oracle.own, guard=side)
+        self._checks.held(trial.running)
+        check_retouched(trial.running, self.oracle, self._checks.call)
+        check_state_follows(trial.running, self.oracle, self._checks.call)
         if trial.effort == "final":
-            notes = self._crew.inspector.inspect(trial.candidate)
-            trial.verdict = replace(trial.verdict, findings=(*trial.verdict.findings, *notes))
+            trial.note(*self._crew.inspector.inspect(trial.candidate))
 
     def _stage_timing(self, trial: _Trial) -> None:
         """Interleaved pairs, timed outputs checked; then whose code it was, and the floor."""
@@ -211,7 +279,7 @@ class Evaluator:
                 rivals["champion"] = self._crew.champion(rival)
                 stack.callback(rivals["champion"].close)
             outcome = self.contest.hold(
-                trial.running, lambda: self._again(trial.candidate), rivals, trial.effort
+                trial.running, lambda: self._checks.again(trial.candidate), rivals, trial.effort
             )
         timings = outcome.timings
         seconds = timings.median_ms("candidate") * 1e-3
@@ -249,102 +317,11 @@ class Evaluator:
 
     # -- pieces -----------------------------------------------------------------------------------
 
-    def _explained(self, trial: _Trial, fault: Fault) -> Finding:
-        """The finding of a fault. A crash may be an attempt to write to an input: try it where it can."""
-        if fault.code == "crash" and "SIGSEGV" in fault.message and trial.worker is not None:
-            own = self.oracle.own
-            worker = None
-            try:
-                worker = self._crew.candidate(trial.candidate, writable=True)
-                for _ in range(3):
-                    self._check(worker, own)
-                    if trial.verdict.stage == "timing":
-                        worker.batch([self.oracle.fresh_inputs()], own.gradients)
-            except Fault as second:
-                if second.code == "input_modified":
-                    fault = second
-            finally:
-                if worker is not None:
-                    worker.close()
-        return Finding(fault.code, fault.message)
-
-    def _check(
-        self,
-        worker: Worker,
-        case: Case,
-        *,
-        hold: bool = False,
-        guard: Side | None = None,
-        steady: bool = False,
-    ) -> None:
-        outputs = worker.call(
-            case.inputs,
-            case.gradients,
-            skew=case.skew,
-            most_bytes=case.output_bytes,
-            hold=hold,
-            guard=guard,
-            steady=steady,
-        )
-        wrong = compare(case, outputs)
-        eager = self._crew.eager()
-        if any(i < case.returned for i in worker.in_inputs - eager.in_inputs):
-            raise Fault("output_is_input", "an output lies in the memory of an input")
-        if wrong is not None:
-            raise Fault(wrong.code, wrong.message)
-        shared = overlap_problem(worker.latest, eager.latest, case.returned)
-        if shared is not None:
-            raise Fault("overlapping_output", shared)
-
-    def _again(self, candidate: Candidate) -> Worker:
-        """The candidate in a new process, checked and locked. Raises Fault."""
-        worker = self._crew.candidate(candidate)
-        try:
-            self._check(worker, self.oracle.own)
-            worker.lockdown()
-            self._check(worker, self.oracle.own)
-        except BaseException:
-            worker.close()
-            raise
-        return worker
-
-    def _check_form(self, trial: _Trial, form: Form) -> None:
-        """Another shape or mode, in a process of its own."""
-        cases = form.oracle.cases(None if trial.effort == "final" else QUICK)
-        try:
-            with contextlib.closing(self._crew.candidate(trial.candidate, form)) as worker:
-                for case in cases:
-                    self._check(worker, case)
-        except Fault as error:
-            raise Fault(error.code, f"in {form.name}: {error.message}") from error
-
-    def _try_other_batch(self, trial: _Trial) -> None:
-        """A smaller batch, which nobody has declared: a kernel made for one shape is named as such."""
-        case = self.oracle.other_batch()
-        if case is None:
-            return
-        try:
-            with contextlib.closing(self._crew.candidate(trial.candidate)) as worker:
-                self._check(worker, case)
-        except Fault as error:
-            message = f"made for the task's own shape: with {case.name}, which the reference takes, {error}"
-            trial.verdict = replace(
-                trial.verdict,
-                findings=(*trial.verdict.findings, Finding("fixed_shape", message, "note")),
-            )
-
-    def _check_held(self, worker: Worker) -> None:
-        """An answer must still be right after the next call: its memory is the caller's."""
-        own, other = self.oracle.own, self.oracle.cases()[-1]
-        self._check(worker, own)
-        if worker.returns_input:
-            return
-        regions = worker.latest
-        self._check(worker, other, hold=True)
-        if compare(own.without_buffers, worker.reread(regions)) is not None:
-            raise Fault(
-                "reused_output", "a later call overwrote the output that an earlier one returned"
-            )
+    def _place(self, clock: str) -> contextlib.AbstractContextManager[None]:
+        """The room to work in, others beside us, or to time in, alone."""
+        if self._turnstile is None:
+            return contextlib.nullcontext()
+        return self._turnstile.alone() if clock == "time" else self._turnstile.working()
 
     def _reject(self, trial: _Trial, finding: Finding, kind: Any = "rejected") -> Verdict:
         findings = (finding, *trial.verdict.findings)  # the reason first
@@ -368,7 +345,7 @@ def _noise(others: float | None, threads: int) -> tuple[Finding, ...]:
 STAGES: tuple[tuple[Stage, str], ...] = (
     ("parse", "check"),
     ("build", "build"),
-    ("run", "check"),
+    ("run", "build"),  # what is compiled at the first call is built then
     ("correctness", "check"),
     ("integrity", "check"),
     ("timing", "time"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from typing import Any
 
 _LONGEST_MESSAGE = 4000
@@ -16,10 +17,12 @@ _HINTS = {
 class Fault(Exception):
     """What the code in the worker did wrong: it crashed, hung, raised, or broke the protocol."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, detail: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.detail: Mapping[str, Any] = detail or {}
+        """The same in figures, for `Finding.detail`."""
         self.report = ""
         """All that the process had printed when it died."""
         self.sources: tuple[str, ...] = ()

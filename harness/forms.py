@@ -1,9 +1,9 @@
-"""The other forms in which a candidate must be right: declared shapes, and the other mode."""
+"""The other forms in which a candidate must be right: declared and hidden shapes, and the other mode."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernelwright.harness import wire
 from kernelwright.harness.oracle import Oracle
@@ -22,6 +22,8 @@ class Form:
     name: str
     oracle: Oracle
     init: tuple[object, object]
+    hidden: bool = False
+    """Whoever wrote the candidate was not told of it."""
 
 
 def own_form(task: Task, seed: int | None) -> Form:
@@ -30,7 +32,7 @@ def own_form(task: Task, seed: int | None) -> Form:
 
 
 def further_forms(task: Task, seed: int | None) -> list[Form]:
-    """A form for each declared shape, and one for the mode that is listed second."""
+    """A form for each declared shape, one for the mode that is listed second, then hidden shapes."""
     first, *others = task.meta.modes
     return [
         *(
@@ -40,7 +42,25 @@ def further_forms(task: Task, seed: int | None) -> list[Form]:
             for shape in task.meta.shapes
         ),
         *(_form(task, f"{mode} mode", {}, mode, seed) for mode in others),
+        *(
+            replace(_form(task, "a shape that is not shown", shape, first, seed), hidden=True)
+            for shape in task.meta.hidden
+        ),
     ]
+
+
+def other_form(own: Form, constants: Mapping[str, int]) -> Form:
+    """The task with other constants, which it declares nowhere: none above the task's own.
+
+    Raises TaskError where the file has no such constants, or its code does not take them.
+    """
+    reference = own.oracle.reference
+    for name, value in constants.items():
+        most = reference.constants.get(name)
+        if not isinstance(most, int) or not 1 <= value <= most:
+            raise TaskError(f"{name}={value}: give a constant of the task, from 1 to its own value")
+    name = f"shape {', '.join(f'{k}={v}' for k, v in constants.items())}"
+    return _form(reference.task, name, constants, reference.task.meta.modes[0], None)
 
 
 def _form(task: Task, name: str, shape: Mapping[str, int], mode: str, seed: int | None) -> Form:

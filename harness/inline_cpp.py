@@ -86,9 +86,15 @@ def cpp(
     pointers to their first element, numbers as the types that the prototypes declare. Raises
     BuildError when the compiler refuses the source.
     """
+    return Library(BUILDER(source, build_flags(flags, defines)), source)
+
+
+def build_flags(
+    flags: Sequence[str], defines: Mapping[str, int | float | str] | SimpleNamespace | None
+) -> list[str]:
+    """What the compiler is told beside the usual `FLAGS`."""
     named = vars(defines) if isinstance(defines, SimpleNamespace) else dict(defines or {})
-    extra = [*flags, *(f"-D{name}={value}" for name, value in sorted(named.items()))]
-    return Library(BUILDER(source, extra), source)
+    return [*flags, *(f"-D{name}={value}" for name, value in sorted(named.items()))]
 
 
 def tuned(**space: Sequence[int | float | str]) -> SimpleNamespace:

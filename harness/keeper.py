@@ -2,8 +2,9 @@
 
 Where there are namespaces it is process 1 of the tree, and the kernel ends all with it; elsewhere orphans
 are handed to it. It is ours, holds no answer, and runs nothing of a candidate's.
-On `link` (a SOCK_SEQPACKET pair) it says {"started": true}, and answers {"end": seconds} with
-{"status": n or null, "strays": n, "reason": text or null} when all of the tree is dead.
+On `link` (a SOCK_SEQPACKET pair) it says {"started": true}; answers {"lock": true} with {"locked": bool},
+when no new process can be in the tree (`leave.py`); and answers {"end": seconds} with {"status": n or null,
+"strays": n, "reason": text or null} when all of the tree is dead.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kernelwright.harness.sandbox.leave import Leave
 from kernelwright.harness.sandbox.system import PR_SET_CHILD_SUBREAPER, prctl
 from kernelwright.harness.sandbox.usage import folder_bytes, tree_bytes
 
@@ -38,7 +40,7 @@ class Limits:
 
 def keep(
     link: socket.socket,
-    job: Callable[[], None],
+    job: Callable[[socket.socket], None],
     limits: Limits,
     *,
     descriptors: Sequence[int],
@@ -46,36 +48,51 @@ def keep(
 ) -> None:
     """Run `job`, which alone keeps `descriptors`, in a child until told to end.
 
-    `first`: this is process 1 of its namespace.
+    It is given the socket for `leave.give`. `first`: this is process 1 of its namespace.
     """
     if not first:
         prctl(PR_SET_CHILD_SUBREAPER, 1)
+    ours, theirs = socket.socketpair()
     worker = os.fork()
     if worker == 0:
         link.close()
+        ours.close()
         os.setsid()
-        job()
+        job(theirs)
         os._exit(0)
+    theirs.close()
     for descriptor in descriptors:  # else nobody would see that the worker has closed them
         os.close(descriptor)
     link.send(json.dumps({"started": True}).encode())
     tree = Tree(worker, first=first)
+    leave = Leave(ours)
     reason = None
+    look = time.monotonic()
     while True:
-        wait = _CROWD_SECONDS if tree.others() else _ALONE_SECONDS
-        if select.select([link], [], [], wait)[0]:
+        wait = max(0.0, look - time.monotonic())
+        heard = [link.fileno(), *leave.descriptors()]
+        ready = select.select(heard, [], [], wait)[0]
+        leave.serve()
+        if link.fileno() in ready:
             data = link.recv(1 << 12)
-            status = tree.status_within(json.loads(data)["end"]) if data else None
+            request = json.loads(data) if data else {}
+            if "lock" in request:
+                link.send(json.dumps({"locked": leave.lock()}).encode())
+                continue
+            status = tree.status_within(request["end"]) if data else None
             reason = reason or breach(tree, limits)
             strays = tree.end()
             if data:
                 answer = {"status": status, "strays": strays, "reason": reason}
                 link.send(json.dumps(answer).encode())
             return
+        if time.monotonic() < look:
+            continue
         tree.reap_orphans()
         reason = reason or breach(tree, limits)
         if reason:
             tree.kill()
+        look = time.monotonic() + (_CROWD_SECONDS if tree.others() else _ALONE_SECONDS)
 
 
 def breach(tree: Tree, limits: Limits) -> str | None:

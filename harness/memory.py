@@ -11,6 +11,7 @@ import ctypes
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -94,6 +95,19 @@ def read_bytes(pid: int, address: int, most: int) -> bytes:
     done = _copy(pid, address, ctypes.addressof(buffer), most)
     if not done:
         raise Unreadable(os.strerror(ctypes.get_errno()))
+    return buffer.raw[:done]
+
+
+def read_words(pid: int, addresses: Sequence[int]) -> bytes:
+    """The 8 bytes at each address of a stopped worker, in one call. Raises Unreadable."""
+    buffer = ctypes.create_string_buffer(8 * len(addresses) or 1)
+    ours = _Vector(ctypes.addressof(buffer), 8 * len(addresses))
+    theirs = (_Vector * len(addresses))(*(_Vector(address, 8) for address in addresses))
+    done: int = LIBC.process_vm_readv(
+        pid, ctypes.byref(ours), ctypes.c_ulong(1), theirs, ctypes.c_ulong(len(addresses)), 0
+    )
+    if done != 8 * len(addresses):
+        raise Unreadable("memory that was there is gone")
     return buffer.raw[:done]
 
 

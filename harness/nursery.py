@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import random
-import shutil
 import socket
 import struct
 import subprocess
@@ -21,6 +20,7 @@ from typing import Any
 
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.keeper import children, descendants, lives
+from kernelwright.harness.rooms import Room, sweep
 from kernelwright.harness.sandbox import Cage, level
 from kernelwright.harness.sandbox.cage import FIRST_USER
 
@@ -63,8 +63,10 @@ class Nursery:
         self._alone = level().namespaces if namespaces is None else namespaces
         self._keepers: dict[int, tuple[int, int]] = {}
         self.cpus = sorted(os.sched_getaffinity(0))[:threads]
-        self.root = Path(tempfile.mkdtemp(prefix="kernelwright-", dir=_base()))
-        self.root.chmod(0o711)
+        base = _base()
+        sweep(base)
+        self._room = Room(base)
+        self.root = self._room.path
         self._lock = threading.Lock()
         self._numbers = itertools.count()
         self._users = itertools.count(FIRST_USER + random.SystemRandom().randrange(1 << 20) * 64)
@@ -134,6 +136,11 @@ class Nursery:
         _, keeper = self._keepers[pid]
         return sum(lives(other) for other in descendants(keeper) if other != pid)
 
+    def lock(self, pid: int) -> bool:
+        """No new processes in a worker's tree from now on; False where the kernel cannot see to that."""
+        answer, _ = self._ask({"lock": self._keepers[pid][0]}, [])
+        return bool(answer["locked"])
+
     def reap(self, pid: int, timeout: float) -> End:
         """Wait for a worker, then kill what is left of it and of all that it started."""
         if pid not in self._keepers:
@@ -151,7 +158,7 @@ class Nursery:
             self._process.kill()
             self._process.wait()
         self._log.close()
-        remove(self.root)
+        self._room.close()
 
     def _start(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> int:
         answer, keeper = self._ask(request, descriptors)
@@ -195,14 +202,6 @@ class Nursery:
             if kind == socket.SCM_CREDENTIALS
         ]
         return answer, pids[0]
-
-
-def remove(folder: Path) -> None:
-    """Delete a folder that foreign code has written to, however deep."""
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-    except RecursionError:
-        subprocess.run(["rm", "-rf", "--", str(folder)], check=False)
 
 
 def _base() -> str:

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from kernelwright.harness import precision
+from kernelwright.harness.counterexample import Probe
 from kernelwright.harness.distributions import DISTRIBUTIONS, Distribution
 from kernelwright.harness.fewer_rows import fewer_rows, follows
 from kernelwright.harness.precision import Expected
+from kernelwright.harness.realise import InputFacts, Unfit, realise
 from kernelwright.harness.retouch import TOUCHES, may_be_rearranged, one_changed
 from kernelwright.harness.rounding import Rounding
 from kernelwright.harness.subject import Subject
@@ -28,6 +30,8 @@ _UNSEEN = (
     "special values", "first and last index", "one index",
 )  # fmt: skip
 _UNSEEN_SECONDS, _LEAST_UNSEEN = 1.0, 4
+_PATIENCE = 8.0
+"""Inputs that somebody has thought out may be in an order that is bad for an honest sum."""
 
 
 @dataclass(frozen=True)
@@ -236,6 +240,40 @@ class Oracle:
             return None
         return self._answered(f"{after} rows instead of {before}", inputs, gradients)
 
+    @property
+    def input_facts(self) -> tuple[InputFacts, ...]:
+        """What may be known of the inputs by who writes probes."""
+        return tuple(
+            InputFacts(
+                tuple(v.shape), str(v.dtype).removeprefix("torch."), free, bool((v < 0).any())
+            )
+            if isinstance(v, torch.Tensor) and not v.is_complex()
+            else InputFacts(None)
+            for v, free in zip(self.own.inputs, self._free, strict=True)
+        )
+
+    def posed(self, probe: Probe) -> Case:
+        """The case that a probe describes. Raises Unfit where nothing can be demanded of it."""
+        inputs = realise(probe, self.reference.inputs(probe.seed), self._free)
+        generator = torch.Generator().manual_seed(probe.seed)
+        skipped = dict(self.skipped)
+        try:
+            gradients = self._gradients(DISTRIBUTIONS[0], inputs, generator)
+            case = self._answered(
+                probe.words, inputs, gradients, skew=probe.offset, flat=True, patience=_PATIENCE
+            )
+            reason = self.skipped.get(probe.words, "")
+        except TaskError as error:
+            raise Unfit(f"the reference does not take it: {error}") from error
+        finally:
+            self.skipped = skipped
+        if case is None:
+            raise Unfit(reason)
+        numbers = [e.value for e in case.expected if e.tolerance is not None]
+        if numbers and all(bool(value.isnan().all()) for value in numbers):
+            raise Unfit("the reference gives NaN alone")
+        return case
+
     def _make(self, distribution: Distribution) -> Case | None:
         generator = torch.Generator().manual_seed(self.seed())
         if distribution.layout_of_own:
@@ -285,6 +323,7 @@ class Oracle:
         subject: Subject | None = None,
         skew: int = 0,
         flat: bool = False,
+        patience: float = 1.0,
     ) -> Case | None:
         """What the outputs must be; None, with the reason in `skipped`, when nothing can be demanded."""
         asked = subject or self._subject
@@ -308,7 +347,7 @@ class Oracle:
                 f"task {self.reference.task.name}: unknown tolerance {chosen!r} (one of {known})"
             )
         expected = [
-            precision.expect(r, e, list(n), chosen, flat=flat)
+            precision.expect(r, e, list(n), chosen, flat=flat, patience=patience)
             for r, e, *n in zip(exact, eager, *noisy, strict=True)
         ]
         if any(e is None for e in expected):

@@ -1,15 +1,21 @@
-"""The cheapest check: is it Python, and does it define `ModelNew`? Nothing is run."""
+"""What a candidate's text alone tells: is it Python, does it define `ModelNew`, which language is it?
+
+Nothing is run.
+"""
 
 from __future__ import annotations
 
 import ast
+
+_NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""What `ast.parse` raises for hostile text, null bytes and deep nesting included."""
 
 
 def parse_problem(source: str) -> tuple[str, str] | None:
     """Code and message of what is wrong with a candidate's text, or None."""
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except _NOT_PYTHON as error:
         return "syntax_error", f"not Python: {error}"
     if "ModelNew" not in _defined(tree):
         return "no_model", "the candidate defines no ModelNew"
@@ -30,3 +36,20 @@ def _defined(tree: ast.AST) -> set[str]:
             case _:
                 continue
     return names
+
+
+def language_of(source: str) -> str:
+    """`cpp`, `triton` or `python`, by what the file imports."""
+    try:
+        tree = ast.parse(source)
+    except _NOT_PYTHON:
+        return "python"
+    modules: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            modules.add(node.module or "")
+    if modules & {"kernelwright.inline", "torch.utils.cpp_extension"}:
+        return "cpp"
+    return "triton" if "triton" in modules else "python"

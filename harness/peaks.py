@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import re
 import tempfile
@@ -46,6 +45,16 @@ extern "C" double multiply_add(int64_t n) {
 }
 """
 _OPERATIONS_A_STEP = 12 * 16 * 2
+_EXTENSIONS = (
+    "sse4_2", "avx", "avx2", "fma", "f16c", "bmi2", "avx_vnni", "avx512f", "avx512cd", "avx512bw", "avx512dq",
+    "avx512vl", "avx512vbmi", "avx512_vbmi2", "avx512_vnni", "avx512_bitalg", "avx512_vpopcntdq",
+    "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16", "amx_int8", "amx_fp16",
+    "asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "svebf16", "svei8mm",
+)  # fmt: skip
+"""What a writer of kernels may want to know of, by the names in /proc/cpuinfo."""
+
+_CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 def device_facts(threads: int, *, again: bool = False) -> DeviceFacts:
@@ -57,8 +66,7 @@ def device_facts(threads: int, *, again: bool = False) -> DeviceFacts:
     info = _cpuinfo()
     name = _field(info, "model name") or platform.processor() or platform.machine()
     flags = (_field(info, "flags") or _field(info, "Features") or "").split()
-    known = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
-    isa = tuple(f for f in known if f in flags)
+    isa = tuple(f for f in _EXTENSIONS if f in flags)
     key = hashlib.sha256(f"{name} {flags} {threads} {_SOURCE}".encode()).hexdigest()[:16]
     path = cache_folder() / f"peaks-{key}.json"
     kept = _kept(path)
@@ -68,7 +76,8 @@ def device_facts(threads: int, *, again: bool = False) -> DeviceFacts:
         bandwidth = {size: max(rate, bandwidth.get(size, 0.0)) for size, rate in measured.items()}
         peak = max(peak, measured_peak)
         _keep(path, name, threads, bandwidth, peak)
-    return DeviceFacts("cpu", name, threads, isa, _cache(2), _cache(3), bandwidth, peak)
+    l1, l2, l3 = (_caches().get(level) for level in (1, 2, 3))
+    return DeviceFacts("cpu", name, threads, isa, l2, l3, bandwidth, peak, l1)
 
 
 def _kept(path: Path) -> tuple[dict[int, float], float] | None:
@@ -146,10 +155,15 @@ def _field(info: str, name: str) -> str | None:
     return found.group(1).strip() if found else None
 
 
-def _cache(number: int) -> int | None:
-    """Size in bytes of the level-`number` cache that core 0 sees."""
-    try:
-        value = os.sysconf(f"SC_LEVEL{number}_CACHE_SIZE")
-    except (OSError, ValueError):
-        return None
-    return value if value > 0 else None
+def _caches() -> dict[int, int]:
+    """Sizes in bytes of the data caches that core 0 sees, by level."""
+    found: dict[int, int] = {}
+    for folder in _CACHES.glob("index*"):
+        try:
+            kind, level, size = ((folder / name).read_text() for name in ("type", "level", "size"))
+            number, unit = int(size.strip()[:-1]), size.strip()[-1:]
+        except (OSError, ValueError):
+            continue
+        if kind.strip() != "Instruction" and unit in _UNITS:
+            found[int(level)] = number * _UNITS[unit]
+    return found

@@ -66,6 +66,8 @@ class Expected:
             wrong = found != self.value
             if self.alternative is not None:
                 wrong &= found != self.alternative
+            if self.free is not None:
+                wrong &= ~self.free
             return wrong if bool(wrong.any()) else None
         error = found.to(self.value.dtype).sub(self.value).abs_()
         right = error <= self.tolerance
@@ -85,15 +87,21 @@ def expect(
     precision: str,
     *,
     flat: bool = False,
+    patience: float = 1.0,
 ) -> Expected | None:
     """The expectation for one output from its float64 value, eager's, and the noisy ones.
 
     None where eager itself has NaN or infinity elsewhere than float64 in more than a hundredth of the
     elements: such inputs leave the range of the declared precision, and nothing can be demanded.
     `flat`: the inputs have rows of one value, so an output's row may say nothing of its scale.
+    `patience`: times the share of rounding; above 1, integers that rounding changes are free as well.
     """
     if not eager.is_floating_point():
-        return Expected(reference.to(eager.dtype), None, eager, True)
+        exact = reference.to(eager.dtype)
+        unsure = torch.zeros_like(exact, dtype=torch.bool)
+        for other in noisy if patience > 1 else ():
+            unsure |= other.to(eager.dtype) != exact
+        return Expected(exact, None, eager, True, unsure if bool(unsure.any()) else None)
     ours = reference.to(torch.float64)
     theirs = eager.to(torch.float64)
     finite = ours.isfinite()
@@ -112,7 +120,7 @@ def expect(
     drift = torch.zeros_like(ours)
     for other in noisy:
         drift = torch.maximum(drift, _difference(other.double(), ours))
-    share = _ROUNDING * (_FP64_NOISE if precision == "fp64" else 1.0)
+    share = patience * _ROUNDING * (_FP64_NOISE if precision == "fp64" else 1.0)
     tolerance += share * _row(drift, _largest)
     working = torch.float64 if eager.dtype == torch.float64 else torch.float32
     return Expected(ours.to(working), tolerance.to(working), None, everywhere, free)

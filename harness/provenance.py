@@ -61,27 +61,41 @@ class Profile:
     seconds: Mapping[Kind, float]
     native: bool = False
     """Whether a library that was built from the candidate's source is loaded."""
+    longest: float = 0.0
+    """Of all threads between two looks, the longest; `longest_library` of those in libraries."""
+    longest_library: float = 0.0
 
     def __add__(self, other: Profile) -> Profile:
         kinds = self.seconds.keys() | other.seconds.keys()
         both = {k: self.seconds.get(k, 0.0) + other.seconds.get(k, 0.0) for k in kinds}
-        return Profile(both, self.native or other.native)
+        return Profile(
+            both,
+            self.native or other.native,
+            self.longest + other.longest,
+            self.longest_library + other.longest_library,
+        )
 
     def library_share(self, call_s: float) -> float | None:
-        """Share of the work that libraries did, in calls of `call_s` seconds; None: nothing was seen."""
+        """Share of the work that libraries did, in calls of `call_s` seconds; None: nothing was seen.
+
+        Of all processor time, or of the longest threads, whichever is more: any number of threads that
+        spin beside one that has a library do the work hide nothing.
+        """
         total = sum(s for kind, s in self.seconds.items() if kind != "threads")
         if not total:
             return None
         own, library = (self.seconds.get(kind, 0.0) / total for kind in ("own", "library"))
-        if library < _LIBRARY_LEAST:
-            return library
-        if self.native or own > _OWN_LEAST * library:
-            if library < CUSTOM_BELOW:
-                return library
-            library = max(0.0, library - ALLOWANCE_S / max(call_s, 1e-9))
-            if library < CUSTOM_BELOW:
-                return library
-        return library / (own + library)
+        works = self.native or own > _OWN_LEAST * library
+        free = ALLOWANCE_S / max(call_s, 1e-9) if works else 0.0
+        longest = self.longest_library / self.longest if self.longest else 0.0
+        if longest >= CUSTOM_BELOW:
+            longest = max(0.0, longest - free)
+        if library < (CUSTOM_BELOW if works else _LIBRARY_LEAST):
+            return max(library, longest)
+        library = max(0.0, library - free)
+        if not (works and library < CUSTOM_BELOW):
+            library /= own + library
+        return max(library, longest)
 
     def track(self, call_s: float) -> Track | None:
         """The track of a candidate with this profile; None: nothing was seen."""

@@ -8,16 +8,18 @@ at which it stands (/proc/PID/task/TID/syscall) and its processor time since the
 from __future__ import annotations
 
 import bisect
+import contextlib
 import math
 import struct
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from kernelwright.harness import memory
+from kernelwright.harness import exports, memory
+from kernelwright.harness.exports import LARGEST_IMAGE
 from kernelwright.harness.provenance import Kind, Profile, kind_of
 
 _STACK: dict[Kind, int] = {"helper": 256, "threads": 768, "generated": 4096}
@@ -40,6 +42,8 @@ class _Thread:
 
     number: int
     spent_ns: int
+    waited_ns: int
+    """For a core, ready to run."""
     stack: int
     instruction: int
 
@@ -51,6 +55,10 @@ class _Book:
     seconds: dict[Kind, float] = field(default_factory=dict)
     young: dict[Kind, float] = field(default_factory=dict)
     ended: float = 0.0
+    longest: float = 0.0
+    """Of the threads at each look the one that had worked longest, whoever for."""
+    longest_library: float = 0.0
+    """Likewise of those that stood in a library."""
     looks: int = 0
     """Those before which the process had got to run."""
     telling: int = 0
@@ -66,12 +74,23 @@ class _Book:
         if not seen:
             self.ended += ended
 
+    def book_longest(self, threads: Mapping[Kind, float], ended: float, wall: float) -> None:
+        """The longest thread of each kind at one look, what it waited for a core amid code of that kind
+        included: those that spin on the same core would else be the longer. Of those that have ended,
+        which nobody saw one by one, all together count as a thread, for no longer than the time that
+        has passed."""
+        together = min(ended, wall)
+        library = self.young.get("library", 0.0) / (sum(self.young.values()) or 1.0)
+        longest = max((s for kind, s in threads.items() if kind != "threads"), default=0.0)
+        self.longest += max(longest, together)
+        self.longest_library += max(threads.get("library", 0.0), library * together)
+
     def profile(self) -> Profile:
         """All of it."""
         found, young = dict(self.seconds), sum(self.young.values())
         for kind, seconds in self.young.items():
             _add(found, kind, self.ended * seconds / young)
-        return Profile(found)
+        return Profile(found, longest=self.longest, longest_library=self.longest_library)
 
 
 class Sampler:
@@ -84,11 +103,13 @@ class Sampler:
         self._pid = pid
         self._own = own
         self._maps: list[_Mapping] = []
-        self._spent: dict[int, int] = {}
+        self._asked: dict[tuple[str, int], bool] = {}
+        self._known: dict[int, _Thread] = {}
         self._first, self._later = _Book(), _Book()
         self._watched = False
         self._total = 0.0
         self._scheduled = 0
+        self._since = 0.0
         self.looks = 0
         """Looks before which the worker had got to run."""
 
@@ -96,9 +117,10 @@ class Sampler:
         """Before calls, the worker stopped: what was spent until now does not count."""
         self._maps = self._read_maps()
         self._watched = False
-        self._spent = {thread.number: thread.spent_ns for thread in self._threads()}
+        self._known = {thread.number: thread for thread in self._threads()}
         self._total = _process_seconds(self._pid)
         self._scheduled = _times_scheduled(self._pid)
+        self._since = time.perf_counter()
 
     def idle(self) -> bool:
         """Whether the worker has not got to run since the last look, on a machine that has much to do."""
@@ -112,21 +134,32 @@ class Sampler:
         self.looks += ended > _WORTH_A_LOOK_S
         book, self._watched = self._later if self._watched else self._first, True
         book.looks += ended > _WORTH_A_LOOK_S
-        known, self._spent = self._spent, {}
+        known, self._known = self._known, {}
         young: dict[Kind, float] = {}
+        longest: dict[Kind, float] = {}
         working = False
         for thread in self._threads():
-            self._spent[thread.number] = thread.spent_ns
-            seconds = (thread.spent_ns - known.get(thread.number, 0)) * 1e-9
+            self._known[thread.number] = thread
+            before = known.get(thread.number)
+            seconds = (thread.spent_ns - (before.spent_ns if before else 0)) * 1e-9
+            waited = (thread.waited_ns - (before.waited_ns if before else 0)) * 1e-9
+            if seconds + waited <= 0:
+                continue
+            kind = self._kind(thread)
+            if self._at(thread.instruction) != kind:  # by a caller: it may be one of long ago
+                waited = 0.0
+            longest[kind] = max(seconds + waited, longest.get(kind, 0.0))
             if seconds > 0:
-                kind = self._kind(thread)
                 ended -= seconds
                 working |= kind in ("own", "library")
                 _add(book.seconds, kind, seconds)
-                if thread.number not in known:
+                if before is None:
                     _add(young, kind, seconds)
         book.telling += working
         book.book_ended(max(0.0, ended), young)
+        now = time.perf_counter()
+        book.book_longest(longest, max(0.0, ended), now - self._since)
+        self._since = now
 
     @property
     def doubtful(self) -> bool:
@@ -149,7 +182,7 @@ class Sampler:
         if not self.doubtful:
             found += self._later.profile()
         native = any(mapping.kind == "own" for mapping in self._maps)
-        return Profile(found.seconds, native)
+        return replace(found, native=native)
 
     def _kind(self, thread: _Thread) -> Kind:
         """Whose code a thread is in; a helper's time is booked on the nearest caller on its stack."""
@@ -176,27 +209,50 @@ class Sampler:
 
     def _read_maps(self) -> list[_Mapping]:
         """The executable parts of its memory, by address."""
-        rows = []
+        rows, images = [], defaultdict(list)
         for line in Path(f"/proc/{self._pid}/maps").read_text(errors="replace").splitlines():
             span, rights, _, _, _, *path = line.split(None, 5)
+            start, end = (int(word, 16) for word in span.split("-"))
+            name = path[0] if path else ""
             if "x" in rights:
-                start, end = (int(word, 16) for word in span.split("-"))
-                rows.append((start, end, path[0] if path else ""))
-        return mappings(rows, self._own)
+                rows.append((start, end, name))
+            if "r" in rights and kind_of(name, 0, self._own) == "own":
+                images[name].append((start, end))
+        foreign = {name for name, spans in images.items() if self._is_foreign(name, spans)}
+        return mappings(rows, self._own, foreign)
+
+    def _is_foreign(self, name: str, spans: Sequence[tuple[int, int]]) -> bool:
+        """Whether a library among the candidate's own is another's; asked once for each."""
+        base = min(start for start, _ in spans)
+        if (name, base) not in self._asked:
+            image = bytearray(min(max(end for _, end in spans) - base, LARGEST_IMAGE))
+            for start, end in spans:
+                with contextlib.suppress(memory.Unreadable):
+                    found = memory.read_bytes(self._pid, start, min(end - start, LARGEST_IMAGE))
+                    image[start - base : start - base + len(found)] = found
+            self._asked[name, base] = exports.foreign(bytes(image), base)
+        return self._asked[name, base]
 
     def _threads(self) -> Iterator[_Thread]:
         for task in Path(f"/proc/{self._pid}/task").iterdir():
             try:
-                spent = int((task / "schedstat").read_bytes().split()[0])
+                spent, waited = map(int, (task / "schedstat").read_bytes().split()[:2])
                 words = (task / "syscall").read_bytes().split()
             except (FileNotFoundError, ProcessLookupError):  # a thread that has just ended
                 continue
             if len(words) >= 3:
-                yield _Thread(int(task.name), spent, int(words[-2], 16), int(words[-1], 16))
+                places = (int(word, 16) for word in words[-2:])
+                yield _Thread(int(task.name), spent, waited, *places)
 
 
-def mappings(rows: Iterable[tuple[int, int, str]], own: tuple[str, ...]) -> list[_Mapping]:
+def mappings(
+    rows: Iterable[tuple[int, int, str]],
+    own: tuple[str, ...],
+    foreign: Collection[str] = (),
+) -> list[_Mapping]:
     """Whose code lies where, from begin, end and path of all executable mappings.
+
+    `foreign` are paths among the own ones whose content is a library's.
 
     What is own or generated counts by its size altogether: a copied library can be cut into pieces.
     """
@@ -205,14 +261,19 @@ def mappings(rows: Iterable[tuple[int, int, str]], own: tuple[str, ...]) -> list
     for start, end, path in known:
         sizes[kind_of(path, 0, own)] += end - start
     return [
-        _Mapping(start, end, kind_of(path, sizes[kind_of(path, 0, own)], own))
+        _Mapping(
+            start,
+            end,
+            "library" if path in foreign else kind_of(path, sizes[kind_of(path, 0, own)], own),
+        )
         for start, end, path in known
     ]
 
 
 def _library_part(profile: Profile) -> float:
-    own, library = (profile.seconds.get(kind, 0.0) for kind in ("own", "library"))
-    return library / (own + library) if own + library else 0.0
+    """Of all that was done, plain Python included: else a few looks at a kernel in Python say too much."""
+    done = sum(seconds for kind, seconds in profile.seconds.items() if kind != "threads")
+    return profile.seconds.get("library", 0.0) / done if done else 0.0
 
 
 def _add(seconds: dict[Kind, float], kind: Kind, more: float) -> None:

@@ -115,103 +115,151 @@ def wake_up_seconds(worker: Worker, samples: int = 30) -> float:
     return statistics.median(worker.batch([]).seconds for _ in range(samples))
 
 
-def measure(
-    contestants: Mapping[str, Worker],
-    fresh: Callable[[], Sequence[Value]],
-    check: Check,
-    plan: Plan,
-    *,
-    overhead: float,
-    gradients: Sequence[torch.Tensor] | None = None,
-    sampler: Sampler | None = None,
-    probes: Sequence[Probe] = (),
-    touched: Callable[[Sequence[Value]], Sequence[Value]] | None = None,
-) -> Timings:
-    """Time all contestants against each other; one is `eager`, and `sampler` looks at `candidate`.
+class Rounds:
+    """Times all contestants against each other; one is `eager`, and `sampler` looks at `candidate`.
 
     `probes` are for the candidate, and for it alone. `touched` gives inputs that nearly are the given
-    ones: with such an ambush may exchange others.
-
-    `overhead` is `wake_up_seconds`. Raises Fault from the candidate, HarnessError where another
-    contestant fails, and whatever `check` raises.
+    ones: with such an ambush may exchange others. `overhead` is `wake_up_seconds`.
     """
-    order = list(contestants)
-    draw = random.SystemRandom()
 
-    def some() -> list[Sequence[Value]]:
-        return [fresh() for _ in range(plan.calls)]
+    def __init__(
+        self,
+        contestants: Mapping[str, Worker],
+        fresh: Callable[[], Sequence[Value]],
+        check: Check,
+        plan: Plan,
+        *,
+        overhead: float,
+        gradients: Sequence[torch.Tensor] | None = None,
+        sampler: Sampler | None = None,
+        probes: Sequence[Probe] = (),
+        touched: Callable[[Sequence[Value]], Sequence[Value]] | None = None,
+    ) -> None:
+        self._contestants = contestants
+        self._fresh = fresh
+        self._check = check
+        self._plan = plan
+        self._overhead = overhead
+        self._gradients = gradients
+        self._sampler = sampler
+        self._touched = touched
+        self._draw = random.SystemRandom()
+        self._order = list(contestants)
+        self._probes = self._draw.sample(probes, len(probes))
+        # What the outputs' gradients are is said once for all calls of a leg.
+        spread = -(-len(probes) // _PROBE_LEGS) if gradients is None else 1
+        self._width = max(1, min(spread, plan.calls // 2))
+        self._leg_s = 0.0
+        """About how long a leg of the candidate lasts."""
+        self._seconds: dict[str, list[float]] = {name: [] for name in contestants}
 
-    def ambush(sampler: Sampler, share: float = 1.0, further: int = plan.stops) -> None:
-        length = share * last
-        gaps = [length * draw.random()]
-        gaps += [length * 2 * draw.random() / plan.stops for _ in range(further)]
-        calls = some()
-        # Who has done work ahead may look at a few numbers to see whether it was in vain.
-        nearly = touched is not None and draw.random() < 0.5
-        spare = [touched(c) for c in calls] if touched and nearly else some()
-        stops = Ambush(gaps, spare, sampler)
-        leg = _leg("candidate", contestants["candidate"], calls, gradients, stops)
-        eager = _leg("eager", contestants["eager"], leg.calls, gradients).outputs
-        for found in (leg.early, leg.outputs):
-            for ours, theirs in zip(found, eager, strict=False):
-                check(ours, theirs)
+    def run(self) -> Timings:
+        """All rounds. Raises Fault from the candidate, HarnessError where another contestant fails, and
+        whatever `check` raises."""
+        plan = self._plan
+        # Soon, so that they come before the time is up, or at any time, so that no round is without danger.
+        probed = [
+            self._draw.randrange(self._draw.choice((plan.least, plan.rounds)))
+            for _ in range(0, len(self._probes), self._width)
+        ]
+        self._warm_up()
+        end = time.perf_counter() + plan.seconds
+        done = 0
+        while done < plan.rounds and (done < plan.least or time.perf_counter() < end):
+            for _ in range(probed.count(done)):
+                self._probe()
+            if self._sampler is not None and self._draw.random() < _AMBUSHES:
+                self._ambush(self._sampler)
+            self._round()
+            done += 1
+        while self._probes:
+            self._probe()
+        if self._sampler is not None:
+            self._look_enough(self._sampler)
+        return Timings(self._seconds)
 
-    left = draw.sample(probes, len(probes))
-    # What the outputs' gradients are is said once for all calls of a leg.
-    spread = -(-len(left) // _PROBE_LEGS) if gradients is None else 1
-    width = max(1, min(spread, plan.calls // 2))
-    # Soon, so that they come before the time is up, or at any time, so that no round is without danger.
-    probed = [
-        draw.randrange(draw.choice((plan.least, plan.rounds))) for _ in range(0, len(left), width)
-    ]
+    def _warm_up(self) -> None:
+        for name in self._contestants:
+            for _ in range(2):
+                seconds = self._leg(name, self._inputs()).seconds
+                self._leg_s = seconds if name == "candidate" else self._leg_s
 
-    def probe() -> None:
-        slipped, calls = left[-width:], some()
-        del left[-width:]
-        places = draw.sample(range(plan.calls), len(slipped))
+    def _round(self) -> None:
+        """One leg of each contestant on the same inputs; these times count."""
+        inputs, calls = self._inputs(), self._plan.calls
+        self._draw.shuffle(self._order)
+        outputs = {}
+        for name in self._order:
+            leg = self._leg(name, inputs)
+            # Never more than half: a leg as short as the wake-up says little, and must not say much.
+            self._seconds[name].append(max(leg.seconds - self._overhead, leg.seconds / 2) / calls)
+            outputs[name] = leg.outputs
+        self._leg_s = min(self._seconds.get("candidate", ()), default=0.0) * calls or self._leg_s
+        for name in self._order:
+            if name not in ("eager", "compile"):
+                _compare(name, outputs, self._check)
+
+    def _probe(self) -> None:
+        """A leg of the candidate's with probes at random places."""
+        slipped, calls = self._probes[-self._width :], self._inputs()
+        del self._probes[-self._width :]
+        places = self._draw.sample(range(self._plan.calls), len(slipped))
         for place, one in zip(places, slipped, strict=True):
             calls[place] = one.inputs
-        given = gradients if gradients is None else slipped[0].gradients
-        leg = _leg("candidate", contestants["candidate"], calls, given)
+        given = self._gradients if self._gradients is None else slipped[0].gradients
+        leg = self._leg("candidate", calls, given)
         for place, one in zip(places, slipped, strict=True):
             one.check(leg.outputs[place])
 
-    last = 0.0
-    for name, worker in contestants.items():
-        for _ in range(2):
-            leg = _leg(name, worker, some(), gradients)
-            last = leg.seconds if name == "candidate" else last
-    seconds: dict[str, list[float]] = {name: [] for name in order}
-    end = time.perf_counter() + plan.seconds
-    done = 0
-    while done < plan.rounds and (done < plan.least or time.perf_counter() < end):
-        for _ in range(probed.count(done)):
-            probe()
-        if sampler is not None and draw.random() < _AMBUSHES:
-            ambush(sampler)
-        inputs = some()
-        draw.shuffle(order)
-        outputs = {}
-        for name in order:
-            leg = _leg(name, contestants[name], inputs, gradients)
-            # Never more than half: a leg as short as the wake-up says little, and must not say much.
-            seconds[name].append(max(leg.seconds - overhead, leg.seconds / 2) / plan.calls)
-            outputs[name] = leg.outputs
-        last = min(seconds["candidate"]) * plan.calls if "candidate" in seconds else last
-        for name in order:
-            if name not in ("eager", "compile"):
-                _compare(name, outputs, check)
-        done += 1
-    while left:
-        probe()
-    for i in range(_MOST_EXTRA):
-        if sampler is not None and sampler.looks < _LEAST_LOOKS:
-            ambush(sampler, 0.9**i)  # the length is a guess, and may have been too long
-        elif sampler is not None and sampler.first_looks < (
-            _LEAST_DOUBTED if sampler.doubtful else _LEAST_FIRST
-        ):
-            ambush(sampler, 0.9**i, further=0)
-    return Timings(seconds)
+    def _ambush(self, sampler: Sampler, share: float = 1.0, further: int | None = None) -> None:
+        """A leg of the candidate's with stops: the first within `share` of its length, then `further`."""
+        stops = self._plan.stops
+        length = share * self._leg_s
+        gaps = [length * self._draw.random()]
+        gaps += [
+            length * 2 * self._draw.random() / stops
+            for _ in range(stops if further is None else further)
+        ]
+        calls = self._inputs()
+        # Who has done work ahead may look at a few numbers to see whether it was in vain.
+        if self._touched is not None and self._draw.random() < 0.5:
+            spare = [self._touched(call) for call in calls]
+        else:
+            spare = self._inputs()
+        leg = self._leg("candidate", calls, ambush=Ambush(gaps, spare, sampler))
+        eager = self._leg("eager", leg.calls).outputs
+        for found in (leg.early, leg.outputs):
+            for ours, theirs in zip(found, eager, strict=False):
+                self._check(ours, theirs)
+
+    def _look_enough(self, sampler: Sampler) -> None:
+        """Further ambushes, where the rounds gave the sampler too few looks."""
+        for i in range(_MOST_EXTRA):
+            share = 0.9**i  # the length is a guess, and may have been too long
+            least_first = _LEAST_DOUBTED if sampler.doubtful else _LEAST_FIRST
+            if sampler.looks < _LEAST_LOOKS:
+                self._ambush(sampler, share)
+            elif sampler.first_looks < least_first:
+                self._ambush(sampler, share, further=0)
+
+    def _inputs(self) -> list[Sequence[Value]]:
+        """Fresh ones for each call of a leg."""
+        return [self._fresh() for _ in range(self._plan.calls)]
+
+    def _leg(
+        self,
+        name: str,
+        calls: Sequence[Sequence[Value]],
+        gradients: Sequence[torch.Tensor] | None = None,
+        ambush: Ambush | None = None,
+    ) -> Batch:
+        """A batch; what fails beside the candidate is never charged to it."""
+        try:
+            return self._contestants[name].batch(calls, gradients or self._gradients, ambush)
+        except Fault as error:
+            if name == "candidate":
+                raise
+            raise HarnessError(f"{name} failed while it was timed: {error.message}") from error
 
 
 def _compare(
@@ -225,19 +273,3 @@ def _compare(
             if name == "candidate":
                 raise
             raise HarnessError(f"{name} failed while it was timed: {error.message}") from error
-
-
-def _leg(
-    name: str,
-    worker: Worker,
-    calls: Sequence[Sequence[Value]],
-    gradients: Sequence[torch.Tensor] | None,
-    ambush: Ambush | None = None,
-) -> Batch:
-    """A batch; what fails beside the candidate is never charged to it."""
-    try:
-        return worker.batch(calls, gradients, ambush)
-    except Fault as error:
-        if name == "candidate":
-            raise
-        raise HarnessError(f"{name} failed while it was timed: {error.message}") from error

@@ -32,6 +32,8 @@ class Finding:
     code: str
     message: str
     severity: Literal["error", "warning", "note"] = "error"
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """The same in figures, where there are some: plain JSON values, by name."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,12 @@ class Verdict:
             "language": self.language,
             "device": self.device,
             "findings": [
-                {"code": f.code, "severity": f.severity, "message": f.message}
+                {
+                    "code": f.code,
+                    "severity": f.severity,
+                    "message": f.message,
+                    **({"detail": dict(f.detail)} if f.detail else {}),
+                }
                 for f in self.findings
             ],
             "time_ms": dict(self.time_ms),
@@ -117,7 +124,8 @@ class Verdict:
             verdict=data["verdict"],
             stage=data["stage"],
             findings=tuple(
-                Finding(f["code"], f["message"], f["severity"]) for f in data["findings"]
+                Finding(f["code"], f["message"], f["severity"], f.get("detail", {}))
+                for f in data["findings"]
             ),
             track=data.get("track"),
             precision=data.get("precision"),

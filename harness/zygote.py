@@ -5,6 +5,7 @@ Each worker lies in the hands of a keeper (`keeper.py`), which is a child of thi
 Requests on its control socket (SOCK_SEQPACKET), JSON, one at a time:
   {"fork": {...}} with descriptors                   -> {"keeper": n}   a worker
   {"run": {...}, "argv": [...], "log": path}        -> {"keeper": n}   a caged program, the compiler
+  {"lock": n}                                       -> {"locked": bool}   no new processes in that tree
   {"end": n, "timeout": s}                          -> {"status": n or null, "strays": n, "reason": text}
 From inside namespaces an answer with a keeper carries its process id also as credentials, which the kernel
 translates into the receiver's numbers; the number in the text is the one to give back.
@@ -76,6 +77,8 @@ class Zygote:
     def _serve(self, request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
         if "end" in request:
             return self._end(request["end"], request["timeout"])
+        if "lock" in request:
+            return self._lock(request["lock"])
         if "run" in request:
             cage = Cage(**request["run"])
             job = partial(run_program, cage, request["argv"], isolated=self._alone)
@@ -83,13 +86,13 @@ class Zygote:
         config = request["fork"]
         cage = Cage(**config["cage"])
         config["isolated"] = self._alone
-        job = partial(child.main, config, *descriptors)
+        job = partial(child.main, config, descriptors)
         caged = cage if config["caged"] else None
         return self._start(job, caged, config["log"], descriptors, shared=config["arena_size"])
 
     def _start(
         self,
-        job: Callable[[], None],
+        job: Callable[[socket.socket], None],
         cage: Cage | None,
         log: str,
         descriptors: list[int],
@@ -135,6 +138,13 @@ class Zygote:
         # Half of what the kernel refuses: a bomb that dies away by itself is seen all the same.
         return Limits(cage.memory + shared, cage.scratch, disk, cage.processes // 2)
 
+    def _lock(self, keeper: int) -> dict[str, Any]:
+        """Have a keeper give no more leave for new processes."""
+        link = self._links[keeper]
+        link.send(json.dumps({"lock": True}).encode())
+        answer: dict[str, Any] = json.loads(link.recv(1 << 12) or '{"locked": false}')
+        return answer
+
     def _end(self, keeper: int, timeout: float) -> dict[str, Any]:
         """Wait at most `timeout` seconds for a worker, then end it and all that it started."""
         link = self._links.pop(keeper)
@@ -172,10 +182,10 @@ class Zygote:
         self._control.sendmsg([data], [kind])
 
 
-def guarded(job: Callable[[], None]) -> None:
+def guarded(job: Callable[[socket.socket], None], link: socket.socket) -> None:
     """Run `job` so that it cannot return to what called it, whatever it raises."""
     try:
-        job()
+        job(link)
     except BaseException as error:
         os.write(2, f"worker: {type(error).__name__}: {error}\n".encode())
         os._exit(97)
@@ -191,8 +201,9 @@ def close_all_but(descriptors: list[int]) -> None:
     os.closerange(low, 4096)
 
 
-def run_program(cage: Cage, argv: list[str], *, isolated: bool) -> None:
-    """Become a caged program."""
+def run_program(cage: Cage, argv: list[str], link: socket.socket, *, isolated: bool) -> None:
+    """Become a caged program, which needs nobody's leave."""
+    link.close()
     os.chdir(cage.scratch)
     environment = {
         "PATH": os.environ["PATH"],

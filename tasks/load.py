@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kernelwright.tasks.errors import TaskError
 from kernelwright.tasks.metadata import read_metadata
+from kernelwright.tasks.subsets import Variant, parse
 from kernelwright.tasks.task import Task
 
 _SUITES = Path(__file__).resolve().parent
@@ -41,10 +42,27 @@ def suites() -> list[str]:
 
 
 def list_suite(name: str) -> list[Task]:
-    """The tasks of a bundled suite, sorted by name. Raises TaskError for an unknown suite."""
-    if name not in suites():
+    """The tasks of a bundled suite or of a variant of one (`core-mini`), sorted by name.
+
+    Raises TaskError for an unknown suite.
+    """
+    if name in suites():
+        return [read_task(file, f"{name}/{file.stem}") for file in _files(_SUITES / name)]
+    variant = _variant(name)
+    if variant is None:
         raise TaskError(f"no suite {name!r}{_did_you_mean(name, suites())}")
-    return [read_task(file, f"{name}/{file.stem}") for file in _files(_SUITES / name)]
+    return variant.of(list_suite(variant.suite), name)
+
+
+def is_suite(name: str) -> bool:
+    """Whether `name` is a bundled suite or a variant of one."""
+    return name in suites() or _variant(name) is not None
+
+
+def _variant(name: str) -> Variant | None:
+    """The variant of a bundled suite that a name means, or None."""
+    found = parse(name)
+    return found if found and found.suite in suites() else None
 
 
 def read_task(path: Path, name: str) -> Task:
@@ -98,6 +116,8 @@ def _bound_names(body: list[ast.stmt]) -> Iterator[str]:
 def _bundled(spec: str) -> Task | None:
     """The bundled task of that name, or None. Raises TaskError if several suites have it."""
     suite, slash, name = spec.rpartition("/")
+    if suite not in suites() and is_suite(suite):
+        return next((t for t in list_suite(suite) if t.name.rpartition("/")[2] == name), None)
     homes = [s for s in suites() if not slash or s == suite]
     found = [s for s in homes if (_SUITES / s / f"{name}.py") in _files(_SUITES / s)]
     if len(found) > 1:

@@ -71,7 +71,7 @@ def _task_literal(tree: ast.Module, where: str) -> ast.Dict | None:
 
 def _mentioned(name: str, value: Any, place: str) -> set[str]:
     """The constants of the file that a value refers to."""
-    if name == "shapes":
+    if name in ("shapes", "hidden", "full"):
         return {constant for variant in value for constant in variant}
     if name in ("operations", "bytes_moved") and value is not None:
         try:
@@ -143,6 +143,8 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "backward": _truth,
     "modes": _modes,
     "shapes": _variants,
+    "hidden": _variants,
+    "full": _variants,
     "operations": _optional_text,
     "bytes_moved": _optional_text,
 }

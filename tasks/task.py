@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kernelwright.tasks.hidden import without_hidden
+
 
 @dataclass(frozen=True)
 class TaskMeta:
@@ -38,6 +40,12 @@ class TaskMeta:
     """`eval` and `train`: kernels must be right in each; the first is timed. In `train`, buffers after
     the call (running statistics) count as outputs."""
     shapes: tuple[Mapping[str, int], ...] = ()
+    hidden: tuple[Mapping[str, int], ...] = ()
+    """Further variants, like `shapes`, that models are not shown: a kernel must be right there too,
+    or raise an error."""
+    full: tuple[Mapping[str, int], ...] = ()
+    """The sizes of the task's source, where its own are cut down to a CPU: what `SUITE-full` runs.
+    Not tried otherwise."""
     operations: str | None = None
     bytes_moved: str | None = None
 
@@ -55,3 +63,8 @@ class Task:
     def hash(self) -> str:
         """SHA-256 of the reference source, hex."""
         return hashlib.sha256(self.source.encode()).hexdigest()
+
+    @property
+    def shown(self) -> str:
+        """The source as models are shown it: without its hidden shapes."""
+        return without_hidden(self.source)

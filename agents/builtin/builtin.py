@@ -14,6 +14,7 @@ from kernelwright.agents.builtin.python_forward import shape_name
 from kernelwright.agents.builtin.strategy import BASE, PRECISE, Strategy, name_of, order, space
 from kernelwright.agents.builtin.trace import OTHER_MODEL, Traced, trace
 from kernelwright.agents.roles import Advice, Attempt, Brief, NoIdea, Proposal
+from kernelwright.harness import turnstile
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.device import DeviceFacts
 from kernelwright.tasks.task import Task
@@ -24,6 +25,10 @@ class BuiltinCoder:
 
     def propose(self, brief: Brief) -> Proposal:
         """One turn. Raises NoIdea where it knows nothing, or when every strategy has been tried."""
+        with turnstile.working():
+            return self._propose(brief)
+
+    def _propose(self, brief: Brief) -> Proposal:
         if brief.language != "cpp":
             raise NoIdea(f"the built-in model writes C++, not {brief.language}; {OTHER_MODEL}")
         if brief.task.meta.backward:

@@ -55,7 +55,7 @@ class KernelText(Values):
         total = math.prod(v.extent for v in rows)
         if self.lanes.prefix is not None:
             blocked, step = self.lanes.prefix, self._lane_block(self.lanes.prefix, total)
-        elif not kernel.prefix and len(parts) == 1 and parts[0].loops and not self._has_scan():
+        elif not kernel.prefix and len(parts) == 1 and parts[0].loops and self._divisible(parts[0]):
             loops = self.order(parts[0].loops, self.lanes.part(0))
             rows, rest = loops[:-1], loops[-1:]
             parts = [Part(rest, parts[0].stores)]
@@ -94,6 +94,19 @@ class KernelText(Values):
         self.block(scope, self.kernel.parts)
         assert scope.parent is not None
         return renumbered("\n".join(indented([*scope.parent.lines, *body, *scope.lines])))
+
+    def _divisible(self, part: Part) -> bool:
+        """Whether tasks may share the loops of a part.
+
+        Not along a scan, nor where a reduction depends on none of the loops: its own may be unified with
+        them, and every task would have to run all of it.
+        """
+        loops = set(part.loops)
+        return not self._has_scan() and all(
+            loops & self.kernel.free(n)
+            for n in self.kernel.everything(self.kernel.roots)
+            if n.op == "red" and n.attr[0].block is None
+        )
 
     def _has_scan(self) -> bool:
         return any(n.op == "scan" for n in self.kernel.everything(self.kernel.roots))

@@ -11,8 +11,12 @@ from kernelwright.agents.builtin.plan import Choices, Plan, Planner
 from kernelwright.agents.builtin.python_file import unfit, write_file
 from kernelwright.agents.builtin.python_forward import Form, shape_name
 from kernelwright.agents.builtin.source import KEPT, Source, write_source
-from kernelwright.agents.builtin.trace import Traced
+from kernelwright.agents.builtin.trace import OTHER_MODEL, Traced
 from kernelwright.agents.roles import NoIdea
+
+LONGEST = 64_000
+"""Characters of C++ for one shape. A scan written out in ten times as many kept the compiler busy for more
+than five minutes, with 8 GB of memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,4 +74,10 @@ def _form(traced: Traced, choices: Choices) -> Form:
     if choices.attention or choices.products:
         plan.stages = fused(plan.stages, choices.attention, choices.products)
     plan.aliases = aliases(plan.stages)
-    return Form(traced, plan, write_source(plan))
+    source = write_source(plan)
+    if len(source.text) > LONGEST:
+        raise NoIdea(
+            f"the built-in model has no loop over steps that depend on each other: written out one by"
+            f" one they are {len(source.text):,} characters of C++; {OTHER_MODEL}"
+        )
+    return Form(traced, plan, source)

@@ -8,10 +8,11 @@ does not fit, the stages stay as they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
+from itertools import count
 
 import torch
 
@@ -128,17 +129,23 @@ def worthless(stages: list[AnyStage]) -> str | None:
 def _replaced(stages: list[AnyStage], call: LibraryCall) -> list[AnyStage] | None:
     """The stages with one library call made a template, or None where that does not go."""
     using = readers(stages, call.result)
-    number = stages.index(call)
+    name = _new_name(stages)
     try:
         if call.name == "attention":
-            made = _attention(f"fused{number}", call)
+            made = _attention(name, call)
             return [made if s is call else s for s in stages]
         if len(using) != 1 or not isinstance(using[0], Kernel):
             return None
-        made = _with_epilogue(f"fused{number}", call, using[0])
+        made = _with_epilogue(name, call, using[0])
     except (Inexpressible, UsageError):
         return None
     return [made if s is using[0] else s for s in stages if s is not call]
+
+
+def _new_name(stages: Sequence[AnyStage]) -> str:
+    """A name that no stage has yet. Places in the list are no names: it shrinks."""
+    taken = {stage.name for stage in stages}
+    return next(name for n in count() if (name := f"fused{n}") not in taken)
 
 
 def _split(write: Callable[..., str]) -> tuple[str, tuple[str, ...]]:
@@ -533,7 +540,7 @@ def _template_by_hand(
         raise Inexpressible("operands of two dtypes")
     dim, width = q.shape[-1], v.shape[-1]
     steps = (queries * width, 0, width, 1)
-    name = f"fused{stages.index(second)}"
+    name = _new_name(stages)
     source, headers = _split(partial(
         attention_source, name, batch=batch, heads=1, kv_heads=1, q_len=queries, kv_len=keys, head_dim=dim,
         value_dim=width, scale=1.0, q_strides=four(q), k_strides=four(k, True), v_strides=four(v),

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from kernelwright.agents.models.base import Usage
@@ -113,12 +114,47 @@ class Call:
     """Not settled, and its session goes on: an answer may still come."""
 
 
+class Running:
+    """What lines came to so far: `total`, kept up to date, so that a long run is not added up anew.
+
+    Sums are exact (fractions), and rounded once, as `math.fsum` does.
+    """
+
+    _EXACT = ("usd", "usd_at_most", "wall_s")
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Fraction | int | None] = {f.name: 0 for f in fields(Line)}
+
+    def add(self, line: Line) -> None:
+        """Take in one more."""
+        for name, held in self._sums.items():
+            value = getattr(line, name)
+            if held is None or value is None:
+                self._sums[name] = None
+            else:
+                self._sums[name] = held + (Fraction(value) if name in self._EXACT else value)
+
+    def line(self) -> Line:
+        """All of them together."""
+        made: dict[str, Any] = {
+            name: float(held) if name in self._EXACT and held is not None else held
+            for name, held in self._sums.items()
+        }
+        return Line(**made)
+
+
 @dataclass
 class Account:
     """All calls of a run, all its sessions, and the prices that they are billed at."""
 
     calls: dict[str, Call] = field(default_factory=dict)
     quotes: dict[str, Quote] = field(default_factory=dict)
+    _open: set[str] = field(default_factory=set)
+    """Keys of the calls under way."""
+    _closed: Running = field(default_factory=Running)
+    _unknown: int = 0
+    _rounds: dict[str, list[Line]] = field(default_factory=dict)
+    """Lines of the calls that are not under way, by round."""
 
     def apply(self, event: Event) -> None:
         """Take in the next event; those of other kinds say nothing of calls."""
@@ -130,6 +166,7 @@ class Account:
                 line = _unknown(data["usd"], data["tokens"])
                 role, model, label = data["role"], data["model"], data["label"]
                 self.calls[event.key] = Call(role, model, label, line, open=True)
+                self._open.add(event.key)
             case "settled":
                 usage = Usage(**data["usage"])
                 line = Line(
@@ -144,10 +181,10 @@ class Account:
                     tokens_at_most=data["tokens_at_most"],
                     wall_s=data["wall_s"],
                 )
-                self.calls[event.key] = replace(self.calls[event.key], line=line, open=False)
+                self._close(event.key, line)
             case "session":
-                for key, call in self.calls.items():
-                    self.calls[key] = replace(call, open=False)
+                for key in sorted(self._open):
+                    self._close(key, self.calls[key].line)
 
     def charge(self, role: str, label: str, spend: Spend) -> None:
         """Take in what a role says that it cost, beside what went through the ledger."""
@@ -163,19 +200,30 @@ class Account:
                 None,
                 spend.tokens,
             )
-            self.calls[f"{label}#{len(self.calls) + 1}"] = Call(role, None, label, line)
+            key = f"{label}#{len(self.calls) + 1}"
+            self.calls[key] = Call(role, None, label, line, open=True)
+            self._close(key, line)
+
+    def _close(self, key: str, line: Line) -> None:
+        """A call is not under way any more, and what it came to is known for good."""
+        assert self.calls[key].open, f"{key} was settled before"
+        call = self.calls[key] = replace(self.calls[key], line=line, open=False)
+        self._open.discard(key)
+        self._closed.add(line)
+        self._unknown += line.usd is None
+        self._rounds.setdefault(_round(call), []).append(line)
 
     def committed(self) -> Line:
         """All calls, those under way with the most that they may cost."""
-        return total(call.line for call in self.calls.values())
+        return total([self._closed.line(), *(self.calls[key].line for key in sorted(self._open))])
 
     def settled(self) -> Line:
         """All calls but those under way."""
-        return total(call.line for call in self.calls.values() if not call.open)
+        return self._closed.line()
 
     def unknown(self) -> int:
         """How many calls, not under way, have an unknown cost."""
-        return sum(c.line.usd is None for c in self.calls.values() if not c.open)
+        return self._unknown
 
     def by_role(self) -> dict[str, Line]:
         """Coder and Judge apart."""
@@ -198,9 +246,13 @@ class Account:
             for candidate in found
         }
 
+    def of_round(self, number: int) -> Line:
+        """What one round's calls came to, those under way left out."""
+        return total(self._rounds.get(str(number), ()))
+
     def by_round(self) -> dict[int, Line]:
         """What each round's advice and proposal cost."""
-        return {int(key): line for key, line in self._by(_round).items() if key}
+        return {int(key): total(lines) for key, lines in self._rounds.items() if key}
 
     def _by(self, group: Callable[[Call], str]) -> dict[str, Line]:
         groups: dict[str, list[Line]] = {}

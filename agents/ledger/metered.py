@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from kernelwright.agents.auditor import ModelAuditor
 from kernelwright.agents.ledger.ledger import Ledger
 from kernelwright.agents.llm_roles import ModelCoder, ModelJudge
 from kernelwright.agents.models.base import (
@@ -19,6 +20,7 @@ from kernelwright.agents.models.base import (
 )
 from kernelwright.agents.models.keys import redact
 from kernelwright.agents.roles import Spend
+from kernelwright.agents.tester import ModelTester
 
 Player = TypeVar("Player")
 
@@ -82,7 +84,7 @@ class _LedgerMeter:
 
 
 def metered(player: Player, ledger: Ledger, role: str) -> Player:
-    """The same Coder or Judge, its model metered; one that asks no model is as it was."""
-    if isinstance(player, ModelCoder | ModelJudge):
+    """The same player of a role, its model metered; one that asks no model is as it was."""
+    if isinstance(player, ModelCoder | ModelJudge | ModelTester | ModelAuditor):
         return replace(player, model=MeteredModel(player.model, ledger, role))
     return player

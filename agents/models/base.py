@@ -160,6 +160,10 @@ def size_of(messages: Sequence[Message], *more: str) -> int:
     return 512 + sum(64 + len(text.encode("utf-8", "surrogatepass")) for text in texts)
 
 
+class RecordingEnded(ModelError):
+    """A recording holds no answer to this call: it goes no further."""
+
+
 class Cancelled(ModelError):
     """The user stopped the call; nothing is wrong with the model."""
 

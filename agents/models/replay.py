@@ -18,7 +18,7 @@ from kernelwright.agents.models.base import (
     Message,
     Meter,
     Model,
-    ModelError,
+    RecordingEnded,
     Reply,
     Schema,
     Usage,
@@ -118,7 +118,7 @@ class ReplayModel:
         schema: Schema | None = None,
         meter: Meter = UNMETERED,
     ) -> Reply:
-        """The recorded answer. Raises ModelError where there is none."""
+        """The recorded answer. Raises RecordingEnded where there is none."""
         if label not in self._replies:
-            raise ModelError(f"{self.spec}: the recording ends before {label}")
+            raise RecordingEnded(f"{self.spec}: the recording ends before {label}")
         return self._replies[label]

@@ -1,8 +1,8 @@
 """seccomp: which system calls a process may still make, as a BPF program written by hand.
 
 Source: Documentation/userspace-api/seccomp_filter.rst; syscall numbers from the kernel's tables.
-Two filters: `FENCE` for the whole life of a candidate, `FREEZE` from the moment that its calls are
-timed (no new processes, no new programs; threads are still allowed).
+Filters: `fence` for the whole life of a candidate, `freeze` from the moment that its calls are timed (no
+new processes, no new programs; threads are still allowed), `asking` where somebody outside decides that.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ CLONE_NEW_NAMESPACES = 0x7E020000
 _MSG_PEEK, _FIONREAD = 2, 0x541B
 
 _LOAD, _EQUAL, _ANY_BIT, _AT_LEAST, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
-_ALLOW, _KILL = 0x7FFF0000, 0x80000000
-_TSYNC = 1
+_ALLOW, _KILL, _ASK = 0x7FFF0000, 0x80000000, 0x7FC00000
+_TSYNC, _NEW_LISTENER, _TSYNC_ESRCH = 1, 8, 16
 
 
 def _deny(code: int = errno.EPERM) -> int:
@@ -118,14 +118,31 @@ def freeze() -> list[_Rule]:
     ]
 
 
-def install(rules: list[_Rule]) -> None:
-    """Bind the rules to every thread of this process. Raises OSError when the kernel refuses."""
+def asking(*, neighbours: bool) -> list[_Rule]:
+    """Each new process and each new program needs leave from outside (`leave.py`).
+
+    `neighbours`: so do the cores of any thread by number, because processes of others are in reach.
+    """
+    return [
+        *(_Rule(name, _ASK) for name in _PROCESSES),
+        _Rule("clone", _ASK, 0, (_ANY_BIT, CLONE_THREAD), negate=True),
+        *([_Rule("sched_setaffinity", _ASK, 0, (_EQUAL, 0), negate=True)] if neighbours else ()),
+    ]
+
+
+def install(rules: list[_Rule], *, listen: bool = False) -> int:
+    """Bind the rules to every thread of this process. Raises OSError when the kernel refuses.
+
+    With `listen`, returns the descriptor at which to hear who asks.
+    """
     program = b"".join(_assemble(rules))
     code = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(code))
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     number = _SECCOMP_SYSCALL[MACHINE]
-    check(LIBC.syscall(number, ctypes.c_uint(1), ctypes.c_uint(_TSYNC), header), "seccomp")
+    flags = _TSYNC | (_NEW_LISTENER | _TSYNC_ESRCH if listen else 0)
+    done: int = LIBC.syscall(number, ctypes.c_uint(1), ctypes.c_uint(flags), header)
+    return check(done, "seccomp")
 
 
 def _assemble(rules: list[_Rule]) -> list[bytes]:

@@ -17,12 +17,36 @@ from typing import NoReturn
 
 from kernelwright import __version__
 from kernelwright.agents.models.keys import guard_traces
-from kernelwright.commands import doctor, models, optimize, tasks, verify
+from kernelwright.commands import (
+    bench,
+    compare,
+    doctor,
+    leaderboard,
+    memory,
+    models,
+    optimize,
+    report,
+    show,
+    tasks,
+    verify,
+)
 from kernelwright.console import Console, complain
 from kernelwright.harness.errors import HarnessError
 from kernelwright.tasks.errors import UsageError
 
-COMMANDS = (optimize, verify, tasks, models, doctor)
+COMMANDS = (
+    optimize,
+    show,
+    verify,
+    bench,
+    leaderboard,
+    compare,
+    report,
+    tasks,
+    models,
+    memory,
+    doctor,
+)
 DONE, NOT_BETTER, BAD_USAGE, HARNESS_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
@@ -57,9 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = build_parser().parse_args(argv)
         if args.command is None:
-            raise UsageError(
-                "no command given: optimize, verify, tasks, models or doctor (see --help)"
-            )
+            raise UsageError("no command given: optimize makes an operator faster (see --help)")
         with Console(as_json=args.json) as console:
             status: int = args.run(args, console)
         return status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
@@ -19,13 +20,18 @@ if TYPE_CHECKING:
 
 @contextmanager
 def display(title: Title, stream: TextIO) -> Iterator[Progress]:
-    """The display that suits the stream, for as long as the search runs."""
+    """The display that suits the stream, for as long as the search runs; in a batch, one that tells it."""
     from rich.console import Console
 
+    from kernelwright.evals.pool import PROGRESS
     from kernelwright.live import live
 
     console = Console(file=stream)
-    if console.is_terminal and not console.is_dumb_terminal:
+    if PROGRESS in os.environ:
+        from kernelwright.progress_lines import ToldDisplay
+
+        yield ToldDisplay(title, stream, int(os.environ[PROGRESS]))
+    elif console.is_terminal and not console.is_dumb_terminal:
         with live(title, console) as shown:
             yield shown
     else:
@@ -42,6 +48,7 @@ class PlainDisplay(Progress):
     def __init__(self, title: Title, stream: TextIO) -> None:
         super().__init__()
         self._stream = stream
+        self._turn = threading.Lock()
         self._heading: str | None = f"{title.task} with {title.model}, run {title.run}"
 
     def take_up(self, state: RunState) -> None:
@@ -61,7 +68,8 @@ class PlainDisplay(Progress):
         """A line for what may take long; evaluations are told of when they are done."""
         super().working(what, key)
         if what != "evaluate":
-            self._say(f"  {DOING[what]}")
+            several = f" for round {key.partition(':')[2]}" if len(self.doing) > 1 else ""
+            self._say(f"  {DOING[what]}{several}")
 
     def evaluated(self, attempt: Attempt) -> None:
         """A line with the verdict."""
@@ -85,10 +93,11 @@ class PlainDisplay(Progress):
         os.write(self._stream.fileno(), f"{self.phase}\n".encode())
 
     def _say(self, line: str) -> None:
-        if self._heading is not None:
+        with self._turn:
             heading, self._heading = self._heading, None
-            self._say(heading)
-        print(f"[{self.elapsed_s():6.1f} s] {redact(line)}", file=self._stream, flush=True)
+            for one in (heading, line) if heading else (line,):
+                said = f"[{self.elapsed_s():6.1f} s] {redact(one)}"
+                print(said, file=self._stream, flush=True)
 
 
 def _result(attempt: Attempt) -> str:

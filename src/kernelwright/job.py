@@ -6,17 +6,20 @@ before anything is spent and before a folder is left behind.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from kernelwright.agents.ablations import ablated
 from kernelwright.agents.ledger.ledger import unpriced
+from kernelwright.agents.memory.store import default_path
 from kernelwright.agents.models.keys import no_secret
 from kernelwright.agents.models.prices import Quote, quote, read_price
 from kernelwright.agents.models.spec import asked_models
-from kernelwright.agents.settings import BUDGET_USD, BUILTIN_MINUTES, Settings
-from kernelwright.outputs import Asked, RunFolder, create_run, find_run
-from kernelwright.players import BUILTIN, Players, players
+from kernelwright.agents.settings import BUDGET_USD, BUILTIN_MINUTES, MEMORY, Settings
+from kernelwright.outputs import Asked, RunFolder, asked_text, create_run, find_run
+from kernelwright.players import BUILTIN, NOBODY, Players, players
 from kernelwright.tasks.errors import UsageError
 from kernelwright.tasks.load import load_task
 from kernelwright.tasks.task import Task
@@ -38,6 +41,8 @@ class Job:
     """What each model that is asked is billed at."""
     resume: bool
     out: Path
+    notes: tuple[str, ...] = ()
+    """What the user should know before it begins."""
 
 
 def prepare(args: argparse.Namespace) -> Job:
@@ -52,16 +57,33 @@ def prepare(args: argparse.Namespace) -> Job:
     else:
         task, folder = _resumed(args, out)
         asked = _asked(args, task, folder.asked())
+    roles, quotes, settings = _terms(args, asked, folder)
+    asked = replace(asked, prices=tuple(quote.to_json() for quote in quotes))
+    if folder is None:
+        folder = create_run(out, task, asked)
+    elif asked != folder.asked():
+        folder.write(folder.path / "run.json", asked_text(asked))
+    begun = (folder.path / "run.db").exists()
+    return Job(task, asked, folder, roles, settings, quotes, begun, out, _notes(asked))
+
+
+def check_options(args: argparse.Namespace, task: Task) -> None:
+    """Find out what is wrong with the options of a search, whatever its task. Raises UsageError."""
+    asked = _asked(argparse.Namespace(**{**vars(args), "task": task.name}), task, None)
+    _terms(args, asked, None)
+
+
+def _terms(
+    args: argparse.Namespace, asked: Asked, folder: RunFolder | None
+) -> tuple[Players, tuple[Quote, ...], Settings]:
+    """Who plays, at what prices, within which bounds."""
     settings = _settings(asked)
     _need_compiler()
-    coder, judge = (no_secret(spec, "the model") for spec in asked.specs)
-    roles = players(coder, judge, seed=asked.seed)
+    coders, judges = ([no_secret(spec, "the model") for spec in specs] for specs in asked.specs)
+    tester, auditor = (no_secret(spec, "the model") for spec in _watchers(asked))
+    roles = players(coders, judges, tester, auditor, seed=asked.seed)
     quotes = _quotes(args, asked, folder)
-    settings = replace(settings, budget_usd=_dollars(asked, quotes))
-    asked = replace(asked, prices=tuple(quote.to_json() for quote in quotes))
-    folder = folder or create_run(out, task, asked)
-    begun = (folder.path / "run.db").exists()
-    return Job(task, asked, folder, roles, settings, quotes, begun, out)
+    return roles, quotes, replace(settings, budget_usd=_dollars(asked, quotes))
 
 
 def _resumed(args: argparse.Namespace, out: Path) -> tuple[Task, RunFolder]:
@@ -70,13 +92,24 @@ def _resumed(args: argparse.Namespace, out: Path) -> tuple[Task, RunFolder]:
     spec = args.task
     if spec is None and wanted is not None:
         if (Path(wanted) / "run.json").is_file():
-            spec = RunFolder(Path(wanted)).asked().task
-        else:
-            spec, wanted = wanted, None
+            folder = RunFolder(Path(wanted).resolve())
+            return _task_of(folder), folder
+        spec, wanted = wanted, None
     if spec is None:
         raise UsageError("resume which task? kernelwright optimize TASK --resume [RUN]")
     task = load_task(spec)
     return task, find_run(out, task, wanted)
+
+
+def _task_of(folder: RunFolder) -> Task:
+    """The task of a run; where its file is not there any more, the copy that the run has kept."""
+    asked = folder.asked()
+    try:
+        return load_task(asked.task)
+    except UsageError:
+        if not folder.task.is_file():
+            raise
+        return replace(load_task(str(folder.task)), name=asked.task_name)
 
 
 def _asked(args: argparse.Namespace, task: Task, before: Asked | None) -> Asked:
@@ -95,13 +128,16 @@ def _asked(args: argparse.Namespace, task: Task, before: Asked | None) -> Asked:
         price = price or before.price
         if args.seed not in (None, before.seed):
             raise UsageError(f"--seed {args.seed}: the run began with {before.seed} and keeps it")
+        if args.ablate and tuple(args.ablate) != before.ablate:
+            began = ", ".join(before.ablate) or "the whole search"
+            raise UsageError(f"--ablate: the run began with {began} and keeps it")
     return Asked(
-        task=task.name if bundled else str(task.path),
+        task=task.name if bundled else str(spec),
         task_name=task.name,
         task_hash=task.hash,
-        model=args.model or (before.model if before else BUILTIN),
-        coder=_role(args.coder, args.model, before.coder if before else None),
-        judge=_role(args.judge, args.model, before.judge if before else None),
+        model=_specs(args.model) or (before.model if before else (BUILTIN,)),
+        coder=_role(args.coder, args.model, before.coder if before else ()),
+        judge=_role(args.judge, args.model, before.judge if before else ()),
         seed=before.seed if before else args.seed or 0,
         budget_evals=evals,
         budget_minutes=minutes,
@@ -109,22 +145,59 @@ def _asked(args: argparse.Namespace, task: Task, before: Asked | None) -> Asked:
         budget_tokens=tokens,
         dollar_cap=capped,
         price=price,
+        tester=args.tester or (before.tester if before else None),
+        auditor=args.auditor or (before.auditor if before else None),
+        memory=args.memory or (before.memory if before else None),
+        parallel=args.parallel or (before.parallel if before else None),
+        rounds=args.rounds or (before.rounds if before else None),
+        ablate=before.ablate if before else tuple(args.ablate or ()),
     )
 
 
-def _role(asked: str | None, everybody: str | None, before: str | None) -> str | None:
+def _specs(given: Sequence[str] | None) -> tuple[str, ...]:
+    """Each model once."""
+    return tuple(dict.fromkeys(given or ()))
+
+
+def _role(
+    asked: Sequence[str] | None, everybody: Sequence[str] | None, before: tuple[str, ...]
+) -> tuple[str, ...]:
     """Who plays a role: a new `--model` is for all whom no option of their own names."""
-    return asked or (None if everybody else before)
+    return _specs(asked) or (() if everybody else before)
+
+
+def _notes(asked: Asked) -> tuple[str, ...]:
+    """Where the search is not quite what was asked for."""
+    if (asked.parallel or 1) > 1 and BUILTIN in asked.specs[0]:
+        return (
+            "--parallel 1: the built-in model needs the processor that candidates are timed on",
+        )
+    return ()
 
 
 def _settings(asked: Asked) -> Settings:
     minutes = asked.budget_minutes
-    if minutes is None and set(asked.specs) == {BUILTIN}:
+    if minutes is None and asked.specs == ((BUILTIN,), (BUILTIN,)):
         minutes = BUILTIN_MINUTES
     settings = Settings(budget_minutes=minutes, seed=asked.seed, budget_tokens=asked.budget_tokens)
     if asked.budget_evals is not None:
         settings = replace(settings, budget_evals=asked.budget_evals)
-    return settings
+    alone = BUILTIN in asked.specs[0]
+    settings = replace(settings, rounds=asked.rounds, parallel=1 if alone else asked.parallel or 1)
+    settings = _with_memory(
+        settings, asked.memory or os.environ.get("KERNELWRIGHT_MEMORY") or "all"
+    )
+    return ablated(settings, asked.ablate)
+
+
+def _with_memory(settings: Settings, which: str) -> Settings:
+    """Which other runs teach this one. Raises UsageError for a word that is none of `MEMORY`."""
+    if which not in MEMORY:
+        raise UsageError(f"KERNELWRIGHT_MEMORY={which}: set it to {', '.join(MEMORY)}")
+    if which == "off":
+        return settings
+    path = default_path().absolute()
+    return replace(settings, memory=str(path), memory_same_suite=which == "all")
 
 
 def _quotes(args: argparse.Namespace, asked: Asked, folder: RunFolder | None) -> tuple[Quote, ...]:
@@ -145,7 +218,14 @@ def _quotes(args: argparse.Namespace, asked: Asked, folder: RunFolder | None) ->
 
 def billed(asked: Asked) -> tuple[str, ...]:
     """The specs of the models that a run will call."""
-    return tuple(dict.fromkeys(one for spec in asked.specs for one in asked_models(spec)))
+    watchers = [spec for spec in _watchers(asked) if spec != NOBODY]
+    specs = (spec for role in (*asked.specs, watchers) for spec in role)
+    return tuple(dict.fromkeys(one for spec in specs for one in asked_models(spec)))
+
+
+def _watchers(asked: Asked) -> tuple[str, str]:
+    """Who plays Tester, and who plays Auditor."""
+    return asked.tester or BUILTIN, asked.auditor or BUILTIN
 
 
 def mailboxes(asked: Asked) -> list[str]:

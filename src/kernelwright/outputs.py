@@ -28,16 +28,26 @@ from kernelwright.harness.errors import HarnessError
 from kernelwright.tasks.errors import UsageError
 from kernelwright.tasks.task import Task
 
+_LISTS = ("model", "coder", "judge", "price", "prices", "ablate")
+
+
+def _several(value: Any) -> tuple[Any, ...]:
+    """A list of `run.json`; older ones hold one value, or null for none."""
+    if isinstance(value, list):
+        return tuple(value)
+    return () if value is None else (value,)
+
 
 @dataclass(frozen=True)
 class Asked:
     """What a run was asked for. Budgets are None where the default holds."""
 
     task: str
-    """What finds the task again: a bundled name, or the absolute path of a file."""
+    """What finds the task again: a bundled name, or a file as the user wrote it."""
     task_name: str
     task_hash: str
-    model: str
+    model: tuple[str, ...]
+    """Who plays the roles; of several a bandit chooses for each turn."""
     seed: int
     budget_evals: int | None
     budget_minutes: float | None
@@ -49,26 +59,47 @@ class Asked:
     """The user's own prices, as they were given."""
     prices: tuple[Mapping[str, Any], ...] = ()
     """What each model is billed at (`Quote.to_json`): the run keeps these prices."""
-    coder: str | None = None
-    judge: str | None = None
-    """The models of single roles; None: `model` plays it."""
+    coder: tuple[str, ...] = ()
+    judge: tuple[str, ...] = ()
+    """The models of single roles; empty: `model` plays it."""
+    parallel: int | None = None
+    rounds: int | None = None
+    ablate: tuple[str, ...] = ()
+    """Parts of the search that are switched off."""
+    tester: str | None = None
+    """Who attacks champions: a model, `builtin` or `none`; None: the default, `builtin`."""
+    auditor: str | None = None
+    """Who reads what is published; as `tester`."""
+    memory: str | None = None
+    """`all`, `others` or `off`; None: the default (`agents/settings.py`)."""
 
     @property
-    def specs(self) -> tuple[str, str]:
-        """Who plays Coder and Judge."""
+    def specs(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Who plays Coder, and who plays Judge."""
         return self.coder or self.model, self.judge or self.model
 
     @property
     def players(self) -> str:
         """Who plays, in words."""
-        coder, judge = self.specs
+        coder, judge = (" or ".join(specs) for specs in self.specs)
         return coder if coder == judge else f"coder {coder}, judge {judge}"
 
     @property
     def player_options(self) -> list[str]:
-        """The options that ask for the same players."""
-        coder, judge = self.specs
-        return ["--model", coder] if coder == judge else ["--coder", coder, "--judge", judge]
+        """The options that ask for the same search."""
+        coders, judges = self.specs
+        asked = (
+            [("--model", coders)]
+            if coders == judges
+            else [("--coder", coders), ("--judge", judges)]
+        )
+        asked.append(("--ablate", self.ablate))
+        words = [word for option, names in asked for name in names for word in (option, name)]
+        for option, name in (("--tester", self.tester), ("--auditor", self.auditor)):
+            words += [option, name] if name else []
+        if self.rounds is not None:
+            words += ["--rounds", str(self.rounds)]
+        return words
 
 
 @dataclass(frozen=True)
@@ -130,8 +161,7 @@ class RunFolder:
         file = self.path / "run.json"
         try:
             data = json.loads(file.read_text(encoding="utf-8"))
-            lists = {name: tuple(data.get(name, ())) for name in ("price", "prices")}
-            return Asked(**{**data, **lists})
+            return Asked(**{**data, **{name: _several(data.get(name)) for name in _LISTS}})
         except OSError as error:
             raise UsageError(f"{self.path} is no run: {file.name}: {error.strerror}") from error
         except (ValueError, TypeError, AttributeError) as error:
@@ -156,13 +186,18 @@ def create_run(out: Path, task: Task, asked: Asked) -> RunFolder:
     try:
         run.path.mkdir(parents=True)
         (run.path / "task.py").write_text(task.source, encoding="utf-8")
-        (run.path / "run.json").write_text(json.dumps(asdict(asked), indent=2) + "\n")
+        (run.path / "run.json").write_text(asked_text(asked))
     except OSError as error:
         where = error.filename or run.path
         raise UsageError(
             f"cannot write {where}: {error.strerror}; choose another folder with --out"
         ) from error
     return run
+
+
+def asked_text(asked: Asked) -> str:
+    """The content of `run.json`."""
+    return redact(json.dumps(asdict(asked), indent=2)) + "\n"
 
 
 def find_run(out: Path, task: Task, wanted: str | None) -> RunFolder:

@@ -2,39 +2,98 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from kernelwright.agents.models.base import Model
 from kernelwright.agents.models.halt import Halt
 from kernelwright.agents.models.spec import make_model
 from kernelwright.agents.roles import Coder, Judge
 
-BUILTIN = "builtin"
+if TYPE_CHECKING:
+    from kernelwright.agents.auditor import Auditor
+    from kernelwright.agents.tester import Tester
+
+BUILTIN, NOBODY = "builtin", "none"
 
 
 @dataclass(frozen=True)
 class Players:
     """The two roles of a search, and what stops the models that play them."""
 
-    coder: Coder
-    judge: Judge
+    coder: Coder | Mapping[str, Coder]
+    """By the spec of the model, where there are several."""
+    judge: Judge | Mapping[str, Judge]
     halt: Halt = field(default_factory=Halt)
+    tester: Tester | None = None
+    auditor: Auditor | None = None
 
 
-def players(coder: str, judge: str | None = None, *, seed: int = 0) -> Players:
-    """The roles, each played by the model that its spec names; the Judge by the Coder's if none is.
+def players(
+    coders: Sequence[str],
+    judges: Sequence[str],
+    tester: str = NOBODY,
+    auditor: str = NOBODY,
+    *,
+    seed: int = 0,
+) -> Players:
+    """The roles, played by the models that the specs name; what plays both is made once.
 
     Raises UsageError for an unknown model, or one whose key is missing.
     """
-    judge, halt = judge or coder, Halt()
+    halt = Halt()
+    specs = dict.fromkeys([*coders, *judges, tester, auditor])
     models = {
-        spec: make_model(spec, halt=halt, seed=seed) for spec in {coder, judge} if spec != BUILTIN
+        spec: make_model(spec, halt=halt, seed=seed)
+        for spec in specs
+        if spec not in (BUILTIN, NOBODY)
     }
-    if models:
-        from kernelwright.agents.llm_roles import ModelCoder, ModelJudge
-    if BUILTIN in (coder, judge):
-        from kernelwright.agents.builtin.builtin import BuiltinCoder, BuiltinJudge
+
+    def coder(spec: str) -> Coder:
+        if spec == BUILTIN:
+            from kernelwright.agents.builtin.builtin import BuiltinCoder
+
+            return BuiltinCoder()
+        from kernelwright.agents.llm_roles import ModelCoder
+
+        return ModelCoder(models[spec])
+
+    def judge(spec: str) -> Judge:
+        if spec == BUILTIN:
+            from kernelwright.agents.builtin.builtin import BuiltinJudge
+
+            return BuiltinJudge()
+        from kernelwright.agents.llm_roles import ModelJudge
+
+        return ModelJudge(models[spec])
+
+    write = {spec: coder(spec) for spec in coders}
+    advise = {spec: judge(spec) for spec in judges}
     return Players(
-        ModelCoder(models[coder]) if coder in models else BuiltinCoder(),
-        ModelJudge(models[judge]) if judge in models else BuiltinJudge(),
+        write if len(write) > 1 else write[coders[0]],
+        advise if len(advise) > 1 else advise[judges[0]],
         halt,
+        _tester(tester, models),
+        _auditor(auditor, models),
     )
+
+
+def _tester(spec: str, models: Mapping[str, Model]) -> Tester | None:
+    if spec == NOBODY:
+        return None
+    if spec == BUILTIN:
+        from kernelwright.agents.builtin.tester import BuiltinTester
+
+        return BuiltinTester()
+    from kernelwright.agents.tester import ModelTester
+
+    return ModelTester(models[spec])
+
+
+def _auditor(spec: str, models: Mapping[str, Model]) -> Auditor | None:
+    if spec == NOBODY:
+        return None
+    from kernelwright.agents.auditor import BuiltinAuditor, ModelAuditor
+
+    return BuiltinAuditor() if spec == BUILTIN else ModelAuditor(models[spec])

@@ -5,21 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from kernelwright.agents.budget import Remaining, Spent, Stop
+from kernelwright.agents.ports import Work as Work
 from kernelwright.agents.roles import Attempt
 
 if TYPE_CHECKING:
     from kernelwright.agents.run_state import RunState
 
-Work = Literal["judge", "propose", "evaluate", "confirm"]
-DOING = {
+DOING: dict[Work, str] = {
     "judge": "the Judge reads the last verdict",
     "propose": "the Coder writes a candidate",
     "evaluate": "evaluating a candidate",
     "confirm": "confirming the champion in a clean process",
+    "tester": "the Tester attacks the champion",
+    "audit": "the Auditor reads the champion",
 }
+_ASKING = ("judge", "propose")
+"""Work that goes on beside other work, where several rounds are in flight."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Progress:
     round: int = 0
     phase: str = "preparing the task and its baselines"
     phase_began: float = 0.0
+    doing: dict[str, tuple[Work, float]] = field(default_factory=dict)
+    """Work under way, by its key: what, and since when."""
     attempts: list[Attempt] = field(default_factory=list)
     best: Attempt | None = None
     seconds: dict[str, float] = field(default_factory=dict)
@@ -47,6 +53,8 @@ class Progress:
     remaining: Remaining | None = None
     stop: Stop | None = None
     began: float = 0.0
+    halting: bool = False
+    """Whether a signal asked for the end."""
 
     def __post_init__(self) -> None:
         self.began = self.phase_began = self.clock()
@@ -56,9 +64,30 @@ class Progress:
         self.round = round
 
     def working(self, what: Work, key: str) -> None:
-        """Work begins that takes time."""
-        self.phase = DOING[what]
-        self.phase_began = self.clock()
+        """Work begins that takes time; any thread may say so."""
+        self.doing[key] = what, self.clock()
+        self._look()
+
+    def done(self, key: str) -> None:
+        """It is over; what else is under way comes to the front."""
+        self.doing.pop(key, None)
+        self._look()
+
+    def _look(self) -> None:
+        """The phase: what holds the device, else what was asked first, and what goes on beside it."""
+        if self.halting and not any(what == "confirm" for what, _ in self.doing.values()):
+            return
+        under_way = list(self.doing.values())
+        held = [work for work in under_way if work[0] not in _ASKING]
+        asked = [work for work in under_way if work[0] in _ASKING]
+        shown = held[-1:] or asked[:1]
+        if shown:
+            self.phase, self.phase_began = DOING[shown[0][0]], shown[0][1]
+            beside = len(asked) - (not held)
+            if beside:
+                self.phase += (
+                    f", {beside} more {'round' if beside == 1 else 'rounds'} being written"
+                )
 
     def evaluated(self, attempt: Attempt) -> None:
         """One more attempt has its verdict."""
@@ -87,6 +116,7 @@ class Progress:
 
     def stopping(self) -> None:
         """A signal asked for the end; the step under way is finished first."""
+        self.halting = True
         self.phase = "stopping after this step; once more stops at once"
 
     def publishing(self) -> None:

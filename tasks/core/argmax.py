@@ -9,6 +9,8 @@ TASK = {
     "title": "Argmax of rows",
     "category": "reduction",
     "level": 1,
+    "shapes": [{"TOKENS": 63, "VOCABULARY": 1011}],
+    "hidden": [{"TOKENS": 29, "VOCABULARY": 3001}],
     "operations": "TOKENS * VOCABULARY",
     "bytes_moved": "4 * TOKENS * VOCABULARY + 8 * TOKENS",
 }

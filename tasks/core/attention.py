@@ -12,6 +12,7 @@ TASK = {
     "category": "attention",
     "level": 2,
     "shapes": [{"BATCH": 1, "HEADS": 3, "TOKENS": 77, "HEAD_DIM": 40}],
+    "hidden": [{"BATCH": 2, "HEADS": 2, "TOKENS": 45, "HEAD_DIM": 24}],
     "operations": "BATCH * HEADS * TOKENS * TOKENS * (4 * HEAD_DIM + 6)",
     "bytes_moved": "4 * 4 * BATCH * HEADS * TOKENS * HEAD_DIM",
 }

@@ -11,6 +11,8 @@ TASK = {
     "title": "Batched product, scale and softmax",
     "category": "matmul",
     "level": 2,
+    "shapes": [{"GROUPS": 3, "TOKENS": 77, "HEAD_DIM": 40}],
+    "hidden": [{"GROUPS": 5, "TOKENS": 45, "HEAD_DIM": 24}],
     "operations": "GROUPS * TOKENS * TOKENS * (2 * HEAD_DIM + 6)",
     "bytes_moved": "4 * (2 * GROUPS * TOKENS * HEAD_DIM + GROUPS * TOKENS * TOKENS)",
 }

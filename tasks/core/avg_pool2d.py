@@ -9,6 +9,8 @@ TASK = {
     "title": "Average pool 2x2",
     "category": "pooling",
     "level": 1,
+    "shapes": [{"BATCH": 3, "CHANNELS": 17, "HEIGHT": 30, "WIDTH": 46}],
+    "hidden": [{"BATCH": 2, "CHANNELS": 5, "HEIGHT": 22, "WIDTH": 74}],
     "operations": "BATCH * CHANNELS * HEIGHT * WIDTH",
     "bytes_moved": "4 * 5 * BATCH * CHANNELS * HEIGHT * WIDTH / 4",
 }

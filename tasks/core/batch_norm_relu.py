@@ -9,6 +9,8 @@ TASK = {
     "title": "Batch norm (inference) and ReLU",
     "category": "normalisation",
     "level": 1,
+    "shapes": [{"BATCH": 3, "CHANNELS": 17, "HEIGHT": 29, "WIDTH": 23}],
+    "hidden": [{"BATCH": 2, "CHANNELS": 33, "HEIGHT": 7, "WIDTH": 19}],
     "operations": "3 * BATCH * CHANNELS * HEIGHT * WIDTH",
     "bytes_moved": "4 * (2 * BATCH * CHANNELS * HEIGHT * WIDTH + 4 * CHANNELS)",
 }

@@ -8,8 +8,10 @@ BATCH, TOKENS, WIDTH = 4, 128, 4096
 
 TASK = {
     "title": "Bias and GELU (erf)",
-    "category": "pointwise",
+    "category": "activation",
     "level": 1,
+    "shapes": [{"BATCH": 1, "TOKENS": 37, "WIDTH": 515}],
+    "hidden": [{"BATCH": 3, "TOKENS": 5, "WIDTH": 1023}],
     "operations": "6 * BATCH * TOKENS * WIDTH",
     "bytes_moved": "4 * (2 * BATCH * TOKENS * WIDTH + WIDTH)",
 }

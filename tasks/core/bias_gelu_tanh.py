@@ -8,8 +8,10 @@ TOKENS, WIDTH = 512, 3072
 
 TASK = {
     "title": "Bias and GELU (tanh)",
-    "category": "pointwise",
+    "category": "activation",
     "level": 1,
+    "shapes": [{"TOKENS": 61, "WIDTH": 333}],
+    "hidden": [{"TOKENS": 7, "WIDTH": 2049}],
     "operations": "10 * TOKENS * WIDTH",
     "bytes_moved": "4 * (2 * TOKENS * WIDTH + WIDTH)",
 }

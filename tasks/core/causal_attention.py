@@ -12,6 +12,7 @@ TASK = {
     "category": "attention",
     "level": 2,
     "shapes": [{"HEADS": 3, "TOKENS": 131, "HEAD_DIM": 24}],
+    "hidden": [{"HEADS": 5, "TOKENS": 67, "HEAD_DIM": 40}],
     "operations": "BATCH * HEADS * TOKENS * (TOKENS + 1) / 2 * (4 * HEAD_DIM + 6)",
     "bytes_moved": "4 * 4 * BATCH * HEADS * TOKENS * HEAD_DIM",
 }

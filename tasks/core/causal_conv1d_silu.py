@@ -10,6 +10,8 @@ TASK = {
     "title": "Causal depthwise convolution and SiLU",
     "category": "convolution",
     "level": 2,
+    "shapes": [{"BATCH": 1, "CHANNELS": 37, "TOKENS": 259, "TAPS": 4}],
+    "hidden": [{"BATCH": 3, "CHANNELS": 19, "TOKENS": 131, "TAPS": 3}],
     "operations": "BATCH * CHANNELS * TOKENS * (2 * TAPS + 4)",
     "bytes_moved": "4 * (2 * BATCH * CHANNELS * TOKENS + CHANNELS * (TAPS + 1))",
 }

@@ -9,6 +9,8 @@ TASK = {
     "title": "Sum over rows",
     "category": "reduction",
     "level": 1,
+    "shapes": [{"ROWS": 517, "COLS": 301}],
+    "hidden": [{"ROWS": 1023, "COLS": 77}],
     "operations": "ROWS * COLS",
     "bytes_moved": "4 * (ROWS * COLS + COLS)",
 }

@@ -10,6 +10,7 @@ TASK = {
     "category": "convolution",
     "level": 2,
     "shapes": [{"BATCH": 1, "CHANNELS": 13, "HEIGHT": 23, "WIDTH": 31}],
+    "hidden": [{"BATCH": 2, "CHANNELS": 9, "HEIGHT": 17, "WIDTH": 41}],
     "operations": "BATCH * CHANNELS * HEIGHT * WIDTH * (18 * CHANNELS + 3)",
     "bytes_moved": "4 * (2 * BATCH * CHANNELS * HEIGHT * WIDTH + 9 * CHANNELS * CHANNELS"
     " + 4 * CHANNELS)",

@@ -11,6 +11,7 @@ TASK = {
     "category": "loss",
     "level": 1,
     "shapes": [{"TOKENS": 29, "VOCABULARY": 1009}],
+    "hidden": [{"TOKENS": 61, "VOCABULARY": 517}],
     "operations": "4 * TOKENS * VOCABULARY",
     "bytes_moved": "4 * TOKENS * VOCABULARY + 12 * TOKENS",
 }

@@ -7,8 +7,9 @@ ROWS, COLS = 1024, 2048
 
 TASK = {
     "title": "Cumulative sum of rows",
-    "category": "scan",
+    "category": "reduction",
     "level": 1,
+    "hidden": [{"ROWS": 67, "COLS": 515}],
     "operations": "ROWS * COLS",
     "bytes_moved": "2 * 4 * ROWS * COLS",
 }

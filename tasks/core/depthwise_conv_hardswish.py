@@ -11,6 +11,7 @@ TASK = {
     "category": "convolution",
     "level": 2,
     "shapes": [{"BATCH": 1, "CHANNELS": 7, "HEIGHT": 29, "WIDTH": 37}],
+    "hidden": [{"BATCH": 2, "CHANNELS": 11, "HEIGHT": 15, "WIDTH": 45}],
     "operations": "BATCH * CHANNELS * HEIGHT * WIDTH * 24",
     "bytes_moved": "4 * (2 * BATCH * CHANNELS * HEIGHT * WIDTH + 10 * CHANNELS)",
 }

@@ -10,6 +10,8 @@ TASK = {
     "title": "Distillation by KL divergence",
     "category": "loss",
     "level": 2,
+    "shapes": [{"BATCH": 65, "CLASSES": 301}],
+    "hidden": [{"BATCH": 33, "CLASSES": 1003}],
     "operations": "14 * BATCH * CLASSES",
     "bytes_moved": "4 * 2 * BATCH * CLASSES + 4",
 }

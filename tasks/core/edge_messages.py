@@ -7,8 +7,10 @@ NODES, EDGES, WIDTH = 8192, 16384, 64
 
 TASK = {
     "title": "Messages along the edges of a graph",
-    "category": "gather",
+    "category": "embedding and indexing",
     "level": 2,
+    "shapes": [{"NODES": 517, "EDGES": 1031, "WIDTH": 24}],
+    "hidden": [{"NODES": 301, "EDGES": 2003, "WIDTH": 13}],
     "operations": "3 * EDGES * WIDTH",
     # The nodes that random edges touch, messages and weights; then the ends of the edges.
     "bytes_moved": "4 * (WIDTH * NODES * (1 - (1 - 1 / NODES) ** (2 * EDGES))"

@@ -7,8 +7,10 @@ BAGS, BAG_SIZE, VOCABULARY, WIDTH = 4096, 32, 20000, 64
 
 TASK = {
     "title": "Embedding bag, mean",
-    "category": "gather",
+    "category": "embedding and indexing",
     "level": 1,
+    "shapes": [{"BAGS": 131, "BAG_SIZE": 7, "VOCABULARY": 1009, "WIDTH": 24}],
+    "hidden": [{"BAGS": 67, "BAG_SIZE": 13, "VOCABULARY": 503, "WIDTH": 41}],
     "operations": "BAGS * BAG_SIZE * WIDTH",
     "bytes_moved": "4 * (VOCABULARY * WIDTH + BAGS * WIDTH) + 8 * BAGS * BAG_SIZE",
 }

@@ -7,8 +7,10 @@ BATCH, TOKENS, VOCABULARY, WIDTH = 8, 256, 8000, 512
 
 TASK = {
     "title": "Token and position embedding with layer norm",
-    "category": "gather",
+    "category": "embedding and indexing",
     "level": 2,
+    "shapes": [{"BATCH": 2, "TOKENS": 37, "VOCABULARY": 501, "WIDTH": 133}],
+    "hidden": [{"BATCH": 3, "TOKENS": 19, "VOCABULARY": 303, "WIDTH": 77}],
     "operations": "9 * BATCH * TOKENS * WIDTH",
     # The rows of the table that random ids touch, positions, weights, output; then the ids.
     "bytes_moved": "4 * WIDTH * (VOCABULARY * (1 - (1 - 1 / VOCABULARY) ** (BATCH * TOKENS))"

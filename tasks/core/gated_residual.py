@@ -7,8 +7,10 @@ TOKENS, WIDTH = 2048, 1024
 
 TASK = {
     "title": "Sigmoid-gated residual",
-    "category": "pointwise",
+    "category": "elementwise and broadcast",
     "level": 2,
+    "shapes": [{"TOKENS": 61, "WIDTH": 515}],
+    "hidden": [{"TOKENS": 131, "WIDTH": 203}],
     "operations": "6 * TOKENS * WIDTH",
     "bytes_moved": "4 * (4 * TOKENS * WIDTH + WIDTH)",
 }

@@ -7,8 +7,10 @@ ROWS, COLS, PICKED = 8192, 512, 256
 
 TASK = {
     "title": "Gather along rows",
-    "category": "gather",
+    "category": "embedding and indexing",
     "level": 1,
+    "shapes": [{"ROWS": 131, "COLS": 77, "PICKED": 45}],
+    "hidden": [{"ROWS": 67, "COLS": 259, "PICKED": 19}],
     "operations": "0",
     "bytes_moved": "4 * 2 * ROWS * PICKED + 8 * ROWS * PICKED",
 }

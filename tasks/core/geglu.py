@@ -8,8 +8,10 @@ TOKENS, WIDTH = 768, 2048
 
 TASK = {
     "title": "GeGLU with bias",
-    "category": "gated activation",
+    "category": "activation",
     "level": 2,
+    "shapes": [{"TOKENS": 45, "WIDTH": 509}],
+    "hidden": [{"TOKENS": 11, "WIDTH": 1235}],
     "operations": "8 * TOKENS * WIDTH",
     "bytes_moved": "4 * (3 * TOKENS * WIDTH + 2 * WIDTH)",
 }

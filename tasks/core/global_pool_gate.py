@@ -10,6 +10,8 @@ TASK = {
     "title": "Gate by global average pool",
     "category": "pooling",
     "level": 2,
+    "shapes": [{"BATCH": 3, "CHANNELS": 45, "HEIGHT": 13, "WIDTH": 17}],
+    "hidden": [{"BATCH": 2, "CHANNELS": 77, "HEIGHT": 9, "WIDTH": 11}],
     "operations": "2 * BATCH * CHANNELS * HEIGHT * WIDTH + 6 * BATCH * CHANNELS",
     "bytes_moved": "4 * (2 * BATCH * CHANNELS * HEIGHT * WIDTH + 2 * CHANNELS)",
 }

@@ -10,6 +10,8 @@ TASK = {
     "title": "Group norm and SiLU",
     "category": "normalisation",
     "level": 2,
+    "shapes": [{"BATCH": 1, "CHANNELS": 48, "HEIGHT": 17, "WIDTH": 23, "GROUPS": 8}],
+    "hidden": [{"BATCH": 3, "CHANNELS": 35, "HEIGHT": 13, "WIDTH": 11, "GROUPS": 7}],
     "operations": "12 * BATCH * CHANNELS * HEIGHT * WIDTH",
     "bytes_moved": "4 * (2 * BATCH * CHANNELS * HEIGHT * WIDTH + 2 * CHANNELS)",
 }

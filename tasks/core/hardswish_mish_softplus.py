@@ -8,9 +8,10 @@ ROWS, COLS = 512, 2048
 
 TASK = {
     "title": "Hard-swish, mish and softplus",
-    "category": "pointwise",
+    "category": "activation",
     "level": 2,
     "shapes": [{"ROWS": 13, "COLS": 517}],
+    "hidden": [{"ROWS": 67, "COLS": 129}],
     "operations": "14 * ROWS * COLS",
     "bytes_moved": "2 * 4 * ROWS * COLS",
 }

@@ -10,6 +10,8 @@ TASK = {
     "title": "Huber loss",
     "category": "loss",
     "level": 1,
+    "shapes": [{"ROWS": 131, "COLS": 517}],
+    "hidden": [{"ROWS": 61, "COLS": 1027}],
     "operations": "6 * ROWS * COLS",
     "bytes_moved": "4 * 2 * ROWS * COLS + 4",
 }

@@ -10,6 +10,8 @@ TASK = {
     "title": "L2 normalisation of rows",
     "category": "normalisation",
     "level": 1,
+    "shapes": [{"ROWS": 119, "WIDTH": 333}],
+    "hidden": [{"ROWS": 37, "WIDTH": 1025}],
     "operations": "3 * ROWS * WIDTH",
     "bytes_moved": "2 * 4 * ROWS * WIDTH",
 }

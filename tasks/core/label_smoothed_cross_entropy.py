@@ -10,6 +10,8 @@ TASK = {
     "title": "Label-smoothed cross-entropy of each token",
     "category": "loss",
     "level": 2,
+    "shapes": [{"TOKENS": 67, "CLASSES": 501}],
+    "hidden": [{"TOKENS": 129, "CLASSES": 203}],
     "operations": "5 * TOKENS * CLASSES",
     "bytes_moved": "4 * TOKENS * CLASSES + 8 * TOKENS + 4 * TOKENS",
 }

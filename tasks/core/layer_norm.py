@@ -9,6 +9,8 @@ TASK = {
     "title": "Layer norm",
     "category": "normalisation",
     "level": 1,
+    "shapes": [{"TOKENS": 67, "WIDTH": 771}],
+    "hidden": [{"TOKENS": 41, "WIDTH": 1283}],
     "operations": "8 * TOKENS * WIDTH",
     "bytes_moved": "4 * (2 * TOKENS * WIDTH + 2 * WIDTH)",
 }

@@ -9,6 +9,8 @@ TASK = {
     "title": "Linear and ReLU",
     "category": "matmul",
     "level": 2,
+    "shapes": [{"ROWS": 37, "INPUTS": 131, "OUTPUTS": 259}],
+    "hidden": [{"ROWS": 19, "INPUTS": 301, "OUTPUTS": 75}],
     "operations": "2 * ROWS * INPUTS * OUTPUTS + 2 * ROWS * OUTPUTS",
     "bytes_moved": "4 * (ROWS * INPUTS + INPUTS * OUTPUTS + OUTPUTS + ROWS * OUTPUTS)",
 }

@@ -9,6 +9,8 @@ TASK = {
     "title": "Linear, sigmoid and sum",
     "category": "matmul",
     "level": 2,
+    "shapes": [{"ROWS": 45, "INPUTS": 67, "OUTPUTS": 261}],
+    "hidden": [{"ROWS": 23, "INPUTS": 129, "OUTPUTS": 401}],
     "operations": "2 * ROWS * INPUTS * OUTPUTS + 5 * ROWS * OUTPUTS",
     "bytes_moved": "4 * (ROWS * INPUTS + INPUTS * OUTPUTS + OUTPUTS + ROWS)",
 }

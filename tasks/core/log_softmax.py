@@ -8,9 +8,10 @@ TOKENS, VOCABULARY = 256, 8192
 
 TASK = {
     "title": "Log-softmax over a vocabulary",
-    "category": "softmax",
+    "category": "activation",
     "level": 1,
     "shapes": [{"TOKENS": 37, "VOCABULARY": 1003}, {"TOKENS": 5, "VOCABULARY": 7}],
+    "hidden": [{"TOKENS": 19, "VOCABULARY": 4099}],
     "operations": "5 * TOKENS * VOCABULARY",
     "bytes_moved": "2 * 4 * TOKENS * VOCABULARY",
 }

@@ -10,6 +10,8 @@ TASK = {
     "title": "Small-rank product with a long epilogue",
     "category": "matmul",
     "level": 2,
+    "shapes": [{"TOKENS": 77, "RANK": 8, "WIDTH": 509}],
+    "hidden": [{"TOKENS": 51, "RANK": 5, "WIDTH": 259}],
     "operations": "2 * TOKENS * RANK * WIDTH + 8 * TOKENS * WIDTH",
     "bytes_moved": "4 * (TOKENS * RANK + RANK * WIDTH + WIDTH + 2 * TOKENS * WIDTH)",
 }

@@ -7,8 +7,10 @@ BATCH, TOKENS, WIDTH = 4, 256, 1024
 
 TASK = {
     "title": "Masked mix of two tensors",
-    "category": "pointwise",
+    "category": "elementwise and broadcast",
     "level": 2,
+    "shapes": [{"BATCH": 1, "TOKENS": 37, "WIDTH": 261}],
+    "hidden": [{"BATCH": 3, "TOKENS": 21, "WIDTH": 131}],
     "operations": "5 * BATCH * TOKENS * WIDTH",
     "bytes_moved": "4 * (3 * BATCH * TOKENS * WIDTH + WIDTH) + BATCH * TOKENS",
 }

@@ -9,8 +9,10 @@ BATCH, HEADS, TOKENS, HEAD_DIM = 4, 8, 256, 64
 
 TASK = {
     "title": "Scaled softmax with key padding",
-    "category": "softmax",
+    "category": "activation",
     "level": 2,
+    "shapes": [{"BATCH": 1, "HEADS": 3, "TOKENS": 93, "HEAD_DIM": 40}],
+    "hidden": [{"BATCH": 2, "HEADS": 5, "TOKENS": 51, "HEAD_DIM": 16}],
     "operations": "7 * BATCH * HEADS * TOKENS * TOKENS",
     "bytes_moved": "2 * 4 * BATCH * HEADS * TOKENS * TOKENS + 8 * BATCH",
 }

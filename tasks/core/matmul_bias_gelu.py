@@ -14,6 +14,7 @@ TASK = {
         {"TOKENS": 37, "INPUTS": 61, "OUTPUTS": 131},
         {"TOKENS": 1, "INPUTS": 67, "OUTPUTS": 33},
     ],
+    "hidden": [{"TOKENS": 53, "INPUTS": 97, "OUTPUTS": 203}],
     "operations": "2 * TOKENS * INPUTS * OUTPUTS + 10 * TOKENS * OUTPUTS",
     "bytes_moved": "4 * (TOKENS * INPUTS + INPUTS * OUTPUTS + OUTPUTS + TOKENS * OUTPUTS)",
 }

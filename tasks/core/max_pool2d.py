@@ -9,6 +9,8 @@ TASK = {
     "title": "Max-pool 3x3, stride 2",
     "category": "pooling",
     "level": 1,
+    "shapes": [{"BATCH": 1, "CHANNELS": 13, "HEIGHT": 37, "WIDTH": 53}],
+    "hidden": [{"BATCH": 3, "CHANNELS": 7, "HEIGHT": 29, "WIDTH": 41}],
     "operations": "9 * BATCH * CHANNELS * HEIGHT * WIDTH / 4",
     "bytes_moved": "4 * 5 * BATCH * CHANNELS * HEIGHT * WIDTH / 4",
 }

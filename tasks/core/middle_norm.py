@@ -9,6 +9,8 @@ TASK = {
     "title": "Norm over channels",
     "category": "reduction",
     "level": 1,
+    "shapes": [{"BATCH": 3, "CHANNELS": 37, "PIXELS": 211}],
+    "hidden": [{"BATCH": 2, "CHANNELS": 65, "PIXELS": 129}],
     "operations": "2 * BATCH * CHANNELS * PIXELS",
     "bytes_moved": "4 * (BATCH * CHANNELS * PIXELS + BATCH * PIXELS)",
 }

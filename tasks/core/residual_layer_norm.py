@@ -10,6 +10,7 @@ TASK = {
     "category": "normalisation",
     "level": 2,
     "shapes": [{"BATCH": 1, "TOKENS": 37, "WIDTH": 257}],
+    "hidden": [{"BATCH": 3, "TOKENS": 11, "WIDTH": 643}],
     "operations": "9 * BATCH * TOKENS * WIDTH",
     "bytes_moved": "4 * (3 * BATCH * TOKENS * WIDTH + 2 * WIDTH)",
 }

@@ -9,6 +9,8 @@ TASK = {
     "title": "Residual and RMS norm",
     "category": "normalisation",
     "level": 2,
+    "shapes": [{"TOKENS": 29, "WIDTH": 1003}],
+    "hidden": [{"TOKENS": 83, "WIDTH": 391}],
     "operations": "5 * TOKENS * WIDTH",
     "bytes_moved": "4 * (4 * TOKENS * WIDTH + WIDTH)",
 }

@@ -12,6 +12,7 @@ TASK = {
     "tolerance": "bf16",
     "dtypes": ["bfloat16"],
     "shapes": [{"TOKENS": 19, "WIDTH": 1011}],
+    "hidden": [{"TOKENS": 43, "WIDTH": 517}],
     "operations": "4 * TOKENS * WIDTH",
     "bytes_moved": "2 * (2 * TOKENS * WIDTH + WIDTH)",
 }

@@ -7,8 +7,10 @@ BATCH, HEADS, TOKENS, HEAD_DIM = 2, 16, 512, 64
 
 TASK = {
     "title": "Rotary embedding from tables",
-    "category": "position",
+    "category": "elementwise and broadcast",
     "level": 2,
+    "shapes": [{"BATCH": 1, "HEADS": 3, "TOKENS": 77, "HEAD_DIM": 24}],
+    "hidden": [{"BATCH": 2, "HEADS": 5, "TOKENS": 45, "HEAD_DIM": 40}],
     "operations": "3 * BATCH * HEADS * TOKENS * HEAD_DIM",
     "bytes_moved": "4 * (2 * BATCH * HEADS * TOKENS * HEAD_DIM + 2 * TOKENS * HEAD_DIM)",
 }

@@ -7,8 +7,10 @@ BATCH, TOKENS, HEADS, HEAD_DIM = 2, 512, 16, 64
 
 TASK = {
     "title": "Rotary embedding, angles computed",
-    "category": "position",
+    "category": "elementwise and broadcast",
     "level": 2,
+    "shapes": [{"BATCH": 1, "TOKENS": 77, "HEADS": 3, "HEAD_DIM": 24}],
+    "hidden": [{"BATCH": 2, "TOKENS": 45, "HEADS": 5, "HEAD_DIM": 40}],
     "operations": "BATCH * TOKENS * HEADS * HEAD_DIM * 3 + TOKENS * HEAD_DIM * 3 / 2",
     "bytes_moved": "4 * 2 * BATCH * TOKENS * HEADS * HEAD_DIM + 8 * TOKENS",
 }

@@ -9,6 +9,8 @@ TASK = {
     "title": "Scale rows by their largest magnitude",
     "category": "reduction",
     "level": 1,
+    "shapes": [{"ROWS": 65, "COLS": 1001}],
+    "hidden": [{"ROWS": 131, "COLS": 259}],
     "operations": "3 * ROWS * COLS",
     "bytes_moved": "4 * (2 * ROWS * COLS + ROWS)",
 }

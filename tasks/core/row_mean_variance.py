@@ -9,6 +9,8 @@ TASK = {
     "title": "Mean and variance of rows",
     "category": "reduction",
     "level": 1,
+    "shapes": [{"ROWS": 57, "COLS": 1021}],
+    "hidden": [{"ROWS": 23, "COLS": 2051}],
     "operations": "4 * ROWS * COLS",
     "bytes_moved": "4 * (ROWS * COLS + 2 * ROWS)",
 }

@@ -7,8 +7,10 @@ BATCH, CHANNELS, HEIGHT, WIDTH = 16, 64, 56, 56
 
 TASK = {
     "title": "Channel scale, shift and clamp",
-    "category": "pointwise",
+    "category": "elementwise and broadcast",
     "level": 1,
+    "shapes": [{"BATCH": 3, "CHANNELS": 17, "HEIGHT": 23, "WIDTH": 29}],
+    "hidden": [{"BATCH": 2, "CHANNELS": 9, "HEIGHT": 31, "WIDTH": 13}],
     "operations": "4 * BATCH * CHANNELS * HEIGHT * WIDTH",
     "bytes_moved": "4 * (2 * BATCH * CHANNELS * HEIGHT * WIDTH + 2 * CHANNELS)",
 }

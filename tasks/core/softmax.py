@@ -7,8 +7,10 @@ ROWS, COLS = 1024, 2048
 
 TASK = {
     "title": "Row softmax",
-    "category": "softmax",
+    "category": "activation",
     "level": 1,
+    "shapes": [{"ROWS": 53, "COLS": 1009}],
+    "hidden": [{"ROWS": 129, "COLS": 317}],
     "operations": "5 * ROWS * COLS",
     "bytes_moved": "2 * 4 * ROWS * COLS",
 }

@@ -8,8 +8,10 @@ TOKENS, WIDTH = 512, 4096
 
 TASK = {
     "title": "SwiGLU",
-    "category": "gated activation",
+    "category": "activation",
     "level": 1,
+    "shapes": [{"TOKENS": 33, "WIDTH": 1001}],
+    "hidden": [{"TOKENS": 129, "WIDTH": 77}],
     "operations": "5 * TOKENS * WIDTH",
     "bytes_moved": "4 * 3 * TOKENS * WIDTH",
 }

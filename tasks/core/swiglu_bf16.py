@@ -8,10 +8,12 @@ TOKENS, WIDTH = 512, 4096
 
 TASK = {
     "title": "SwiGLU, bfloat16",
-    "category": "gated activation",
+    "category": "activation",
     "level": 1,
     "tolerance": "bf16",
     "dtypes": ["bfloat16"],
+    "shapes": [{"TOKENS": 31, "WIDTH": 1003}],
+    "hidden": [{"TOKENS": 65, "WIDTH": 141}],
     "operations": "5 * TOKENS * WIDTH",
     "bytes_moved": "2 * 3 * TOKENS * WIDTH",
 }

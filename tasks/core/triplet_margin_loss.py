@@ -9,6 +9,8 @@ TASK = {
     "title": "Triplet margin loss",
     "category": "loss",
     "level": 2,
+    "shapes": [{"ROWS": 259, "WIDTH": 131}],
+    "hidden": [{"ROWS": 131, "WIDTH": 213}],
     "operations": "6 * ROWS * WIDTH",
     "bytes_moved": "4 * 3 * ROWS * WIDTH + 4",
 }

@@ -7,8 +7,9 @@ RAYS, SAMPLES = 4096, 128
 
 TASK = {
     "title": "Volume rendering weights",
-    "category": "scan",
+    "category": "fused blocks",
     "level": 2,
+    "hidden": [{"RAYS": 131, "SAMPLES": 77}],
     "operations": "5 * RAYS * SAMPLES",
     "bytes_moved": "4 * 3 * RAYS * SAMPLES",
 }

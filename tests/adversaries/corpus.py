@@ -3,8 +3,8 @@
 Each candidate file names in its docstring its line of the catalogue (`line`), its task, the codes of the
 findings that may reject it (`expect`, `*` for any), the tracks in which it may be accepted (`track`), a
 file of the host that no verdict may quote (`forbid`), whether the honest kernel is judged after it
-(`again`), how long it may take (`deadline`, seconds), and `effort: final` where it is found only before it
-would be promoted.
+(`again`), how long it may take (`deadline`, seconds), `patient: yes` where it compiles for longer than a
+hang may cost here, and `effort: final` where it is found only before it would be promoted.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ class Judge:
             "candidate": str(candidate),
             "again": "again" in facts,
             "effort": facts.get("effort", "loop"),
+            "patient": "patient" in facts,
         }
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()

@@ -1,9 +1,9 @@
 """A judge in a process of its own, so that an attack which fells or hangs it fails one test only.
 
 `python judge.py` reads requests as JSON lines, `{"task": path, "candidate": path, "again": bool,
-"effort": "loop" or "final"}`, and answers each with one line: the verdict, what the evaluation left
-behind, and with `again` the verdict on the task's honest kernel afterwards. One Evaluator a task serves
-all its candidates.
+"effort": "loop" or "final", "patient": bool}`, and answers each with one line: the verdict, what the
+evaluation left behind, and with `again` the verdict on the task's honest kernel afterwards. One Evaluator a
+task serves all its candidates.
 """
 
 from __future__ import annotations
@@ -37,10 +37,9 @@ def main() -> None:
     """Serve until stdin closes."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    worker.LOAD_SECONDS = LOAD_SECONDS
     builds.BUILD_SECONDS = BUILD_SECONDS
     memory._STOP_SECONDS = STOP_SECONDS
-    patient = worker.Worker.__init__
+    patient, patience = worker.Worker.__init__, worker.COMPILE_SECONDS
 
     @functools.wraps(patient)
     def impatient(self: worker.Worker, *args: Any, **kwargs: Any) -> None:
@@ -51,6 +50,8 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         task = request["task"]
+        worker.COMPILE_SECONDS = patience if request["patient"] else CALL_SECONDS
+        worker.LOAD_SECONDS = patience if request["patient"] else LOAD_SECONDS
         try:
             if task not in evaluators:
                 evaluators[task] = Evaluator(load_task(Path(task)), threads=1).__enter__()

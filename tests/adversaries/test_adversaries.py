@@ -1,7 +1,4 @@
-"""Every attack is judged rightly, every honest look-alike is accepted.
-
-`OPEN` lists what the harness does not answer yet: a mended line turns red here until it is taken out.
-"""
+"""Every attack is judged rightly, every honest look-alike is accepted."""
 
 from __future__ import annotations
 
@@ -14,20 +11,10 @@ from typing import Any
 import pytest
 
 from corpus import ATTACKS, HONEST, Judge, facts_of, misjudged
-from open_holes import OPEN
 
 
 def parameters(files: list[Path]) -> list[Any]:
-    return [
-        pytest.param(
-            file,
-            id=file.stem,
-            marks=[pytest.mark.xfail(strict=True, reason=OPEN[file.stem])]
-            if file.stem in OPEN
-            else [],
-        )
-        for file in files
-    ]
+    return [pytest.param(file, id=file.stem) for file in files]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +44,3 @@ def test_every_line_of_the_catalogue_has_an_attack() -> None:
 
 GPU_ONLY = {3, 8, 18}
 """CUDA events, L2 persistence, CUDA graphs."""
-
-
-def test_the_list_of_open_holes_names_files() -> None:
-    assert set(OPEN) <= {file.stem for file in ATTACKS + HONEST}

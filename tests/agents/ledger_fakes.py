@@ -97,6 +97,6 @@ class Metered:
 def search(folder: Path, model: Metered, resume: bool = False, **settings: float):
     return optimize(
         TASK, FakeEvaluator(), ModelCoder(model), ModelJudge(model),
-        replace(Settings(tune_trials=0, budget_evals=8), **settings), folder, resume=resume,
+        replace(Settings(tune_trials=0, budget_evals=8, islands=1), **settings), folder, resume=resume,
         quotes=(Quote("plain", PRICES["plain"]),),
     )  # fmt: skip

@@ -115,12 +115,16 @@ class Watcher:
     """An Observer that writes down what it is told."""
 
     seen: list[tuple[str, Any]] = field(default_factory=list)
+    over: list[str] = field(default_factory=list)
 
     def round_started(self, round, parent):
         self.seen.append(("round", (round, parent and parent.candidate.id)))
 
     def working(self, what, key):
         self.seen.append((what, key))
+
+    def done(self, key):
+        self.over.append(key)
 
     def evaluated(self, attempt):
         self.seen.append(("evaluated", attempt.candidate.id))

@@ -248,7 +248,7 @@ def test_a_run_whose_provider_repeats_the_key_keeps_it_nowhere(
         model = make_model(spec, Retry(attempts=3, base_s=0.001))
         outcome = optimize(
             FAKE_TASK, FakeEvaluator(), ModelCoder(model), ModelJudge(model),
-            Settings(tune_trials=0, patience=2), tmp_path / "run",
+            Settings(tune_trials=0, patience=2, islands=1), tmp_path / "run",
         )  # fmt: skip
         assert outcome.attempts
         assert MASK in outcome.attempts[0].note
@@ -256,7 +256,7 @@ def test_a_run_whose_provider_repeats_the_key_keeps_it_nowhere(
         server.answers.append(Answer(401, busy))
         refused = optimize(
             FAKE_TASK, FakeEvaluator(), ModelCoder(model), ModelJudge(model),
-            Settings(tune_trials=0, patience=9), tmp_path / "run", resume=True,
+            Settings(tune_trials=0, patience=9, islands=1), tmp_path / "run", resume=True,
         )  # fmt: skip
         assert refused.stop.reason == "model_failed"
         assert "slow down" in refused.stop.message

@@ -137,7 +137,7 @@ def test_a_resumed_run_keeps_its_prices(tmp_path: Path) -> None:
     model = Metered()
     optimize(
         TASK, FakeEvaluator(), ModelCoder(model), ModelJudge(model),
-        Settings(tune_trials=0, budget_evals=2), tmp_path, resume=True, quotes=dearer,
+        Settings(tune_trials=0, budget_evals=2, islands=1), tmp_path, resume=True, quotes=dearer,
     )  # fmt: skip
     state = load(tmp_path)
     assert state.account.quotes["plain"].price == PRICES["plain"]
@@ -156,7 +156,7 @@ def test_a_model_without_a_quote_gets_the_library_s(tmp_path: Path) -> None:
 
 def test_roles_that_ask_no_model_report_by_themselves(tmp_path: Path) -> None:
     coder = ScriptedCoder([[kernel(1.2)], [kernel(1.4)]])
-    settings = Settings(tune_trials=0)
+    settings = Settings(tune_trials=0, islands=1)
     outcome = optimize(TASK, FakeEvaluator(), coder, EchoJudge(), settings, tmp_path)
     assert outcome.spent.usd == pytest.approx(0.01 * (len(coder.calls) - 1 + 2))
     assert set(outcome.spent.by_role) == {"coder", "judge"}
@@ -166,7 +166,7 @@ def test_evaluations_are_measured(tmp_path: Path) -> None:
     evaluator = FakeEvaluator()
     evaluator.before = lambda: _burn(0.05)
     coder = ScriptedCoder([[kernel(1.2)]])
-    settings = Settings(tune_trials=0)
+    settings = Settings(tune_trials=0, islands=1)
     outcome = optimize(TASK, evaluator, coder, EchoJudge(), settings, tmp_path)
     took = outcome.spent.evaluating
     assert took.cpu_s is not None

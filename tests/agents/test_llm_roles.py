@@ -11,6 +11,7 @@ from kernelwright.agents import briefing
 from kernelwright.agents.llm_roles import JudgeAnswer, ModelCoder, ModelJudge
 from kernelwright.agents.models.base import Message, ModelError, Reply, Schema
 from kernelwright.agents.roles import Advice, Attempt, Brief, Spend
+from kernelwright.agents.strategies import catalogue
 from kernelwright.agents.structured import read, schema_of
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.verdict import Finding, Roofline, Speedup, Verdict
@@ -171,9 +172,78 @@ def test_the_judge_gives_advice(fails):
     model = Scripted([json.dumps(ADVICE)])
     advice = ModelJudge(model).advise(brief(), attempt(fails=fails))
     kind = "correct" if fails else "optimize"
-    assert advice == Advice(kind, "two passes", "fuse them", 1.5, spend=PENNY)
+    gain = None if fails else 1.5  # a correction promises nothing
+    assert advice == Advice(kind, "two passes", "fuse them", gain, spend=PENNY)
     assert model.asked[0][0] == "judge:2"
     assert ("fails at correctness" in model.asked[0][1][1].text) == bool(fails)
+
+
+FULL = {
+    **ADVICE,
+    "metrics": ["21% of the floor", " ", "0.4 ms", "c", "d", "e"],
+    "bottleneck": "memory",
+    "strategy": " `Fuse` ",
+}
+
+
+def test_the_judge_names_metrics_a_bottleneck_and_a_strategy_on_offer():
+    offered = tuple(s for s in catalogue("cpp") if s.name in ("fuse", "layout"))
+    advice = ModelJudge(Scripted([json.dumps(FULL)])).advise(brief(strategies=offered), attempt())
+    assert advice.metrics == ("21% of the floor", "0.4 ms", "c", "d")
+    assert advice.directive == {"bottleneck": "memory"}
+    assert advice.strategy == "fuse"
+    assert advice.predicted_gain == 1.5
+
+
+@pytest.mark.parametrize("named", ["vectorise", "none", "", None])
+def test_a_strategy_that_was_not_offered_is_none(named):
+    offered = tuple(s for s in catalogue("cpp") if s.name == "fuse")
+    model = Scripted([json.dumps({**FULL, "strategy": named})])
+    advice = ModelJudge(model).advise(brief(strategies=offered), attempt())
+    assert advice.strategy is None
+    assert advice.change == "fuse them"
+
+
+def test_what_the_judge_leaves_open_is_null():
+    said = json.dumps({**ADVICE, "metrics": None, "bottleneck": None, "strategy": None})
+    advice = ModelJudge(Scripted([said])).advise(brief(), attempt())
+    assert (advice.metrics, advice.directive, advice.strategy) == ((), {}, None)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("bottleneck", "speed"), ("metrics", "one"), ("strategy", 3)]
+)
+def test_answers_of_another_shape_are_sent_back(field, value):
+    model = Scripted([json.dumps({**FULL, field: value}), json.dumps(FULL)])
+    assert ModelJudge(model).advise(brief(), attempt()).change == "fuse them"
+    assert f'"{field}' in model.asked[1][1][-1].text
+
+
+def test_each_mode_of_the_judge_has_its_prompt_and_its_form():
+    model = Scripted([json.dumps(ADVICE)] * 2)
+    ModelJudge(model).advise(brief(), attempt())
+    ModelJudge(model).advise(brief(), attempt(fails="correctness"))
+    assert [s and s.name for s in model.schemas] == ["judgeanswer", "correction"]
+    optimize, correct = (talk[0].text for _, talk in model.asked)
+    assert "exactly one bottleneck" in optimize
+    assert "least change that mends it" in correct
+
+
+def test_a_patch_that_does_not_fit_is_told_why():
+    parent = attempt(1.5)
+    patch = "```\n<<<<<<< SEARCH\nSPEED = 9.9\n=======\nSPEED = 2.0\n>>>>>>> REPLACE\n```"
+    model = Scripted([patch, patch.replace("9.9", "1.5")])
+    (found,) = ModelCoder(model).propose(brief(parent=parent)).candidates
+    assert "'SPEED = 9.9' do not stand exactly once in the parent" in model.asked[1][1][-1].text
+    assert "SPEED = 2.0" in found.source
+
+
+def test_a_long_note_is_cut_between_words():
+    long = "NOTE: " + "word " * 200
+    model = Scripted([f"{long}\n```python\n{kernel(1.0)}```"])
+    said = ModelCoder(model).propose(brief()).note
+    assert said.endswith("word…")
+    assert 300 < len(said) <= 400
 
 
 def test_an_answer_that_is_no_advice_is_sent_back_once():
@@ -221,11 +291,21 @@ def test_advice_is_asked_for_by_a_schema_that_providers_enforce():
         "description": "What the Judge is asked for.",
         "type": "object",
         "properties": {
+            "metrics": {
+                "anyOf": [{"items": {"type": "string"}, "type": "array"}, {"type": "null"}]
+            },
+            "bottleneck": {
+                "anyOf": [
+                    {"enum": ["memory", "compute", "latency", "overhead"], "type": "string"},
+                    {"type": "null"},
+                ]
+            },
             "cause": {"type": "string"},
             "change": {"type": "string"},
+            "strategy": {"anyOf": [{"type": "string"}, {"type": "null"}]},
             "predicted_gain": {"anyOf": [{"type": "number"}, {"type": "null"}]},
         },
-        "required": ["cause", "change", "predicted_gain"],
+        "required": ["metrics", "bottleneck", "cause", "change", "strategy", "predicted_gain"],
         "additionalProperties": False,
     }
     model = Scripted(["no", json.dumps(ADVICE)])
@@ -273,7 +353,7 @@ def test_the_table_is_short_and_keeps_the_best():
     tried = [replace(attempt(s), round=i, note=f"n{i}") for i, s in enumerate(speeds, 1)]
     table = briefing.history_section(tried).splitlines()
     assert len([row for row in table if row.startswith("| ")]) <= briefing.SHOWN + 3
-    assert any("3.00x eager" in row for row in table)
+    assert any("3.00x, low end" in row for row in table)
     assert any("n59" in row for row in table)
 
 
@@ -282,5 +362,5 @@ def test_tuned_attempts_stand_with_their_origin():
     baked = first.candidate.baked({"V": 20})
     tuned = Attempt(baked, FakeEvaluator().evaluate(baked), 1, first.candidate.id, "", {"V": 20})
     table = briefing.history_section([first, tuned])
-    assert "1.70x eager, tuned V=20" in table
+    assert "1.70x, low end 1.68x, tuned V=20 (best of 2 choices)" in table
     assert baked.id not in table

@@ -36,6 +36,9 @@ KINDS = ("responses", "chat", "anthropic")
 TALK = (Message("user", "hi"),)
 CODE = f"NOTE: tiled\n```python\n{kernel(1.5)}```\n"
 ADVICE = json.dumps({"cause": "two passes", "change": "fuse them", "predicted_gain": 1.5})
+WHOLE = json.dumps(
+    {"metrics": ["a", "b"], "bottleneck": "memory", "strategy": None, **json.loads(ADVICE)}
+)
 DIFF = "```diff\n@@ -1,2 +1,2 @@\n-SPEED = 1.5\n+SPEED = 1.75\n FAILS = ''\n```"
 LONG = "class ModelNew: ...\n" * 50
 
@@ -202,7 +205,8 @@ PIECES = [
     "```", "~~~", "```python\n", "\n", "\r\n", '"""', "'", "\\n", "\0", "\ufeff", "\u2028", "(" * 200,
     "{" * 200, "[", "}", "@@", "<<<<<<< SEARCH\n", "=======\n", ">>>>>>> REPLACE\n", "&lt;", "<think>",
     "</think>", "class ModelNew:", "ModelNew = 1\n", "NOTE:", "P = tuned(V=[1, 2])\n", "tuned(", "\x0c",
-    '{"cause": "a", "change": 3}', "NaN", "-Infinity", "1e999", '"predicted_gain": ', "\t", "> ",
+    '{"cause": "a", "change": 3}', '"metrics": ', '"bottleneck": "none"', "null",
+    "NaN", "-Infinity", "1e999", '"predicted_gain": ', "\t", "> ",
     "\U0001d518", LONG,
 ]  # fmt: skip
 
@@ -229,9 +233,18 @@ def test_malformed_texts() -> None:
     rng = random.Random("texts")
     parent = Candidate(kernel(1.5))
     judged = Attempt(parent, FakeEvaluator().evaluate(parent), 1, None, "first")
+    broken = Candidate(kernel(1.5, fails="correctness"))
+    failed = Attempt(broken, FakeEvaluator().evaluate(broken), 1, None, "failed")
     wrapped = [json.dumps({"code": CODE}), CODE.replace("\n", "\r\n"), CODE.replace("<", "&lt;")]
     coded = [CODE, CODE + CODE.replace("1.5", "1.6"), DIFF, ADVICE, *wrapped]
-    advice = [ADVICE, f"```json\n{ADVICE}\n```", f"So: {ADVICE} Good luck!", ADVICE * 2, CODE]
+    advice = [
+        ADVICE,
+        WHOLE,
+        f"```json\n{ADVICE}\n```",
+        f"So: {ADVICE} Good luck!",
+        ADVICE * 2,
+        CODE,
+    ]
     found = advised = 0
     for number in range(TEXTS):
         brief = Brief(TASK, CPU, "cpp", number, 0, judged, history=(judged,))
@@ -249,7 +262,7 @@ def test_malformed_texts() -> None:
             assert "\n" not in proposal.note
             found += bool(proposal.candidates)
         else:
-            given = ModelJudge(says).advise(brief, judged)
+            given = ModelJudge(says).advise(brief, judged if number % 2 else failed)
             assert isinstance(given, Advice)
             assert given.spend.input_tokens == says.calls <= 2
             assert given.predicted_gain is None or 0 < given.predicted_gain < 1e6

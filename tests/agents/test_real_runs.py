@@ -37,7 +37,7 @@ def written(run: str) -> list[dict]:
 
 def replay(run: str, evaluator, folder: Path) -> Outcome:
     model = make_model(f"replay:{RUNS / run / 'recording.jsonl'}")
-    settings = Settings(budget_evals=len(written(run)), tune_trials=0)
+    settings = Settings(budget_evals=len(written(run)), tune_trials=0, islands=1)
     task = load_task(recorded(run)["task"])
     return optimize(task, evaluator, ModelCoder(model), ModelJudge(model), settings, folder)
 

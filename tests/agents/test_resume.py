@@ -24,7 +24,7 @@ SCRIPT = [
 ]
 EVENTS = 58
 """In the whole run, the sessions of it that are killed end before each."""
-SETTINGS = Settings(seed=3, tune_trials=4)
+SETTINGS = Settings(seed=3, tune_trials=4, islands=1)
 
 
 class Killed(BaseException):

@@ -34,7 +34,7 @@ def answer(prompt: str) -> str:
 
 def run(spec, folder):
     model = make_model(spec, Retry(attempts=3, base_s=0.01))
-    settings = Settings(tune_trials=0)
+    settings = Settings(tune_trials=0, islands=1)
     return optimize(TASK, FakeEvaluator(), ModelCoder(model), ModelJudge(model), settings, folder)
 
 

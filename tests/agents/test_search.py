@@ -33,7 +33,7 @@ def run(tmp_path):
         run.coder = script if isinstance(script, ScriptedCoder) else ScriptedCoder(script)
         run.judge, run.watcher = EchoJudge(), Watcher()
         run.evaluator = evaluator or FakeEvaluator()
-        chosen = Settings(**{"tune_trials": 0} | settings)
+        chosen = Settings(**{"tune_trials": 0, "islands": 1, "crossover": 0.0} | settings)
         return optimize(
             TASK, run.evaluator, run.coder, run.judge, chosen, folder, run.watcher, resume, stop
         )

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from kernelwright.agents.tuner import size, tune
 from kernelwright.harness.candidate import Candidate
+from kernelwright.harness.verdict import Speedup
 
 
 def candidate(**space):
@@ -13,15 +14,20 @@ def candidate(**space):
     return Candidate(f"P = tuned({text})\n")
 
 
+def exactly(speed):
+    return Speedup(speed, speed, speed, 9)
+
+
 def trials(space, value, **settings):
     asked = []
 
     def measure(choice):
         asked.append(dict(choice))
-        return value(choice)
+        found = value(choice)
+        return found if isinstance(found, Speedup | None) else exactly(found)
 
     known = {"trials": 12, "stall": 99, "seed": 1, "more": lambda: True} | settings
-    count = tune(candidate(**space), 1.0, measure, **known)
+    count = tune(candidate(**space), exactly(1.0), measure, **known)
     assert count == len(asked)
     return asked
 
@@ -52,6 +58,28 @@ def test_the_same_answers_bring_the_same_questions():
 def test_it_stops_when_it_stalls():
     assert len(trials(LARGE, lambda c: 0.5, stall=4)) == 4
     assert len(trials(LARGE, lambda c: None, stall=4)) == 4
+
+
+def test_noise_is_no_stall():
+    """Slower at the median, but nobody can tell: the search goes on."""
+    assert len(trials(LARGE, lambda c: Speedup(0.9, 0.6, 1.3, 9), stall=4, trials=12)) == 12
+    assert len(trials(LARGE, lambda c: Speedup(0.9, 0.8, 0.99, 9), stall=4, trials=12)) == 4
+
+
+def test_only_what_is_surely_faster_sets_the_stall_back():
+    unsure, worse, better = Speedup(1.2, 0.9, 1.5, 9), Speedup(0.4, 0.3, 0.5, 9), exactly(3.0)
+    told = iter([worse, unsure, worse, better, worse, worse, worse])
+    assert len(trials(LARGE, lambda c: next(told), stall=3)) == 7
+
+
+def test_the_sampler_is_fed_medians():
+    """A choice with a high median and a wide interval is followed; its low end would hide it."""
+
+    def noisy(choice):
+        return Speedup(choice["A"] + choice["B"], 0.01, 99.0, 9)
+
+    asked = trials(LARGE, noisy, trials=30)
+    assert max(c["A"] + c["B"] for c in asked) >= 37
 
 
 def test_it_stops_when_told():

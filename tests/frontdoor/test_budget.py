@@ -56,7 +56,8 @@ def optimize(
 
     def run(*arguments: str) -> tuple[int, dict[str, object], str]:
         out = str(tmp_path / "out")
-        status = main(["optimize", str(task_file), "--out", out, "--json", *arguments])
+        command = ["optimize", str(task_file), "--out", out, "--json", "--ablate", "no-islands"]
+        status = main([*command, *arguments])
         said, err = capfd.readouterr()
         return status, json.loads(said) if said else {}, err
 

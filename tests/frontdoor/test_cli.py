@@ -179,7 +179,7 @@ def test_an_interrupt_is_status_130(
 
 
 def test_the_language_of_a_kernel() -> None:
-    from kernelwright.commands.verify import language_of
+    from kernelwright.harness.parse import language_of
 
     assert language_of(KERNEL) == "cpp"
     assert language_of("import triton.language as tl\nimport triton") == "triton"

@@ -124,7 +124,7 @@ def test_a_resumed_run_says_where_it_goes_on() -> None:
     from kernelwright.agents.run_state import RunState
 
     state = RunState()
-    state.attempts, state.champion, state.round = [GOOD, BAD], GOOD, 2
+    state.attempts, state.champion, state.turns.last = [GOOD, BAD], GOOD, 2
     stream = io.StringIO()
     plain = PlainDisplay(TITLE, stream)
     plain.take_up(state)

@@ -16,7 +16,7 @@ OTHER = Task("core/softmax", "class Model: other = True")
 
 def asked(task: Task) -> Asked:
     """What a run of that task was asked for."""
-    return Asked(task.name, task.name, task.hash, "builtin", 0, None, 1.5)
+    return Asked(task.name, task.name, task.hash, ("builtin",), 0, None, 1.5)
 
 
 def test_a_new_run(tmp_path: Path) -> None:

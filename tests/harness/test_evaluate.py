@@ -52,6 +52,19 @@ def judged(evaluator: Evaluator, source: str, **how: object) -> tuple[str, str, 
 
 ACCEPTED = ("accepted", "done", "")
 
+
+def test_a_wrong_value_is_told_in_figures(evaluator: Evaluator):
+    forgets = model("y = x * 2 + 1\ny.view(-1)[-1] = 0.0\nreturn y")
+    verdict = evaluator.evaluate(Candidate(forgets))
+    (error,) = verdict.errors
+    assert error.code == "wrong_value"
+    assert error.detail["wrong"] == 1
+    assert error.detail["first"] == error.detail["worst"]
+    assert error.detail["first"]["got"] == 0.0
+    assert error.detail["patterns"][0]["code"] == "zero"
+    assert Verdict.from_json(json.loads(json.dumps(verdict.to_json(), allow_nan=False))) == verdict
+
+
 # -- accepted -------------------------------------------------------------------------------------
 
 
@@ -437,7 +450,7 @@ def test_a_kernel_for_one_shape_is_named_as_such(
     assert verdict.accepted
     (found,) = [f for f in verdict.findings if f.code == "fixed_shape"]
     assert found.severity == "note" and f"instead of {rows}" in found.message
-    assert "one shape" in found.message
+    assert "one shape" in found.message and found.message.startswith(f"made for ({rows}, ")
     anything = evaluator.evaluate(Candidate(KERNEL), effort="final")
     assert anything.accepted and "fixed_shape" not in {f.code for f in anything.findings}
 

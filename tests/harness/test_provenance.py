@@ -90,3 +90,26 @@ def test_more_library_is_never_less_share(own: float, library: float):
     more = Profile({"own": own, "library": 2 * library}).library_share(1e-3)
     assert less is not None and more is not None
     assert more >= less or more > LIBRARY_ABOVE
+
+
+@pytest.mark.parametrize(
+    ("library", "longest_library", "track"),
+    [
+        (1.0, 1.0, "library"),  # beside it fifteen threads spin
+        (1.0, 0.5, "mixed"),
+        (0.5, 0.04, "custom"),  # each of sixteen threads calls one for a moment
+    ],
+)
+def test_threads_that_spin_do_not_dilute_a_library(
+    library: float, longest_library: float, track: str
+):
+    spun = Profile({"own": 15.0, "library": library}, True, 1.0, longest_library)
+    assert spun.track(1e-3) == track
+    assert (spun + spun).track(1e-3) == track
+
+
+def test_one_thread_alone_is_its_own_longest():
+    seconds = {"own": 0.2, "library": 0.25, "interpreter": 0.55}
+    for call_s in (6e-6, 600e-6):
+        alone = Profile(seconds, False, 1.0, 0.25)
+        assert alone.library_share(call_s) == Profile(seconds).library_share(call_s)

@@ -65,7 +65,8 @@ with concurrent.futures.ThreadPoolExecutor(1) as pool:
 
 def test_plain_python_is_its_own(start: StartWorker):
     assert (
-        look(start(model("s = sum(i * i for i in range(20000))\nreturn x[:1, :4] + s"))) == "custom"
+        look(start(model("s = sum(i * i for i in range(300000))\nreturn x[:1, :4] + s")))
+        == "custom"
     )
 
 
@@ -105,3 +106,40 @@ def test_time_of_threads_that_have_ended_goes_to_those_seen_at_the_same_look():
     found = book.profile().seconds
     assert found["library"] == pytest.approx(1.0, rel=1e-3)
     assert found["own"] == pytest.approx(0.5, rel=1e-3)
+
+
+def test_a_copied_library_is_known_by_its_exports(start: StartWorker):
+    """However small, and whatever it is called."""
+    build = """
+import subprocess, ctypes
+source = '''
+float NAME(const float* x, long n) {
+  volatile float s = 0;
+  for (long i = 0; i < 50 * n; i++) s += x[i % n];
+  return s;
+}
+'''
+open("k.c", "w").write(source)
+subprocess.run(["gcc", "-O1", "-shared", "-fPIC", "-o", "k.so", "k.c"], check=True)
+f = ctypes.CDLL("./k.so").NAME
+f.restype = ctypes.c_float
+f.argtypes = [ctypes.c_void_p, ctypes.c_long]
+"""
+    for name, track in (("cblas_sasum", "library"), ("my_sum", "custom")):
+        body = "return torch.tensor([f(x.data_ptr(), x.numel())])"
+        assert look(start(model(body, build.replace("NAME", name)))) == track
+
+
+def test_the_longest_thread_counts_however_many_spin_beside_it():
+    book = _Book()
+    book.looks = book.telling = 1
+    book.seconds = {"own": 15e-3, "library": 1e-3}
+    book.book_longest({"own": 1e-3, "library": 1e-3}, ended=0.0, wall=1e-3)
+    assert book.profile().track(1e-3) == "library"
+
+
+def test_threads_that_have_ended_count_for_no_longer_than_has_passed():
+    book = _Book()
+    book.book_ended(15e-3, {"own": 1e-6})
+    book.book_longest({"library": 1e-3, "own": 1e-6}, ended=15e-3, wall=1e-3)
+    assert book.profile().longest == book.profile().longest_library == 1e-3

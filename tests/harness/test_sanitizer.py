@@ -183,7 +183,7 @@ def test_without_a_runtime_the_verdict_says_so(
 ):
     crew = evaluator._crew
     monkeypatch.setattr(sanitizer, "environment", lambda cxx: None)
-    with inspection.Inspector(crew._other, crew._forms, 1, "/usr/bin/some-c++") as blind:
+    with inspection.Inspector(crew._other, crew._inspected, 1, "/usr/bin/some-c++") as blind:
         (note,) = blind.inspect(Candidate(KERNEL))
     assert note == Finding("not_sanitized", "some-c++ has no AddressSanitizer runtime here", "note")
 
@@ -193,7 +193,7 @@ def test_sanitizers_that_find_nothing_are_none(
 ):
     crew = evaluator._crew
     monkeypatch.setattr(inspection, "_PROBE", KERNEL)
-    with inspection.Inspector(crew._other, crew._forms, 1, inline_cpp.compiler()) as blind:
+    with inspection.Inspector(crew._other, crew._inspected, 1, inline_cpp.compiler()) as blind:
         assert blind.prepare() == "the sanitizers do not find a known bug here"
 
 

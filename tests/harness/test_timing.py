@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernelwright.harness.errors import HarnessError
+from kernelwright.harness.fault import Fault
 from kernelwright.harness.sampling import Sampler
-from kernelwright.harness.timing import Plan, Probe, Timings, measure
-from kernelwright.harness.worker import Ambush, Batch, Fault, Value
+from kernelwright.harness.timing import Plan, Probe, Rounds, Timings
+from kernelwright.harness.worker import Ambush, Batch, Value
 
 TIMES = st.lists(st.floats(1e-6, 1.0), min_size=5, max_size=40)
 
@@ -145,7 +146,7 @@ def run(
     def check(ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]) -> None:
         assert torch.equal(ours[0], theirs[0]), "wrong output of a timed call"
 
-    return measure(
+    return Rounds(
         contestants,  # type: ignore[arg-type]
         lambda: (torch.tensor(float(next(counter))),),
         check,
@@ -154,7 +155,7 @@ def run(
         sampler=sampler,
         probes=probes,
         touched=touched,
-    )
+    ).run()
 
 
 def trio() -> tuple[dict[str, Pretender], list[str]]:

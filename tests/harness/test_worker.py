@@ -11,12 +11,14 @@ import torch
 from harness_sources import KERNEL, SECRET, model
 
 from kernelwright.harness import memory, wire
+from kernelwright.harness.fault import Fault
 from kernelwright.harness.keeper import children
 from kernelwright.harness.memory import Unreadable
+from kernelwright.harness.process import MAX_BUILDS
 from kernelwright.harness.sampling import Sampler
 from kernelwright.harness.sandbox import level
 from kernelwright.harness.wire import Region
-from kernelwright.harness.worker import MAX_BUILDS, Ambush, Batch, Fault, Worker, same_bytes
+from kernelwright.harness.worker import Ambush, Batch, Worker, same_bytes
 
 StartWorker = Callable[..., Worker]
 X = torch.arange(12.0).view(3, 4)
@@ -73,13 +75,13 @@ def test_inputs_of_timed_calls_appear_when_the_worker_stands(
     """A thread of the candidate's that looks for them ahead of the clock finds nothing."""
     worker = start(model("return x + 1"))
     worker.call([X])
-    fill, stood = worker._fill, []
+    fill, stood = worker._tray.fill, []
 
     def watched(*args: Any) -> None:
         stood.append(memory._stands(worker.pid))
         fill(*args)
 
-    monkeypatch.setattr(worker, "_fill", watched)
+    monkeypatch.setattr(worker._tray, "fill", watched)
     batch = worker.batch([[X], [X * 2]])
     assert stood == [True]
     assert torch.equal(batch.outputs[1][0], X * 2 + 1)
@@ -408,6 +410,37 @@ def test_lockdown(start: StartWorker):
     assert found.code == "exception" and "PermissionError" in found.message
 
 
+FORGED = """
+import ctypes, struct, sys
+child = sys.modules["kernelwright.harness.child"]
+child.lockdown = lambda: None
+child.Worker.lockdown = lambda self, message: {}
+libc = ctypes.CDLL(None)
+code = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0x7FFF0000), 8)  # all is allowed
+filter = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", 1, ctypes.addressof(code)), 16)
+assert libc.prctl(22, 2, filter, 0, 0) == 0
+"""
+
+
+def test_a_forged_lockdown_locks_all_the_same(start: StartWorker):
+    if not level().seccomp:
+        pytest.skip("no system call filter on this architecture")
+    body = """
+import os, subprocess
+if x[0, 0] == 0: assert subprocess.run(["true"]).returncode == 0
+if x[0, 0] == 1: os.fork()
+if x[0, 0] == 2: os.execv("/bin/true", ["true"])
+return x + 1
+"""
+    worker = start(model(body, FORGED))
+    worker.call([X * 0])
+    worker.lockdown()
+    for value in (1, 2):
+        found = fault(lambda v=value: worker.call([X * 0 + v]))
+        assert found.code == "exception" and "PermissionError" in found.message
+    worker.call([X * 0 + 3])
+
+
 def test_a_process_left_running_is_found_and_ended(start: StartWorker):
     if not level().seccomp:
         pytest.skip("no system call filter on this architecture")
@@ -577,3 +610,23 @@ def test_same_bytes_are_bits():
     assert same_bytes(torch.empty(0), torch.empty(0))
     assert same_bytes(X.t(), X.t().contiguous())
     assert same_bytes(torch.tensor(True), torch.tensor(True))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "child.Worker.batch.__code__ = (lambda self, message, receive=None, send=None: {}).__code__",
+        "child.Worker.batch.__defaults__ = (print, print)",
+        "child.poison.__code__ = (lambda outputs, copies: None).__code__",
+    ],
+)
+def test_functions_of_ours_that_are_exchanged_are_seen(start: StartWorker, change: str):
+    honest = start(model("return x + 1"))
+    honest.call([X])
+    honest.batch([[X]])
+    honest._process.check_sealed()
+    head = "import sys\nchild = sys.modules['kernelwright.harness.child']"
+    worker = start(model(f"{head}\n{change}\nreturn x + 1"))
+    worker.call([X])
+    worker.pause()
+    assert fault(worker._process.check_sealed).code == "protocol"

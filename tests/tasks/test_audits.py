@@ -1,4 +1,4 @@
-"""What audits found is kept by hash; the core suite's results are there, sound, and up to date."""
+"""What audits found is kept by hash; the results of our own suites are there, sound, and up to date."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -23,21 +23,27 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-@pytest.mark.parametrize("task", list_suite("core"), ids=lambda task: task.name)
-def test_every_core_task_was_audited_as_it_is_and_is_sound(task: Task):
+OWN = [*list_suite("core"), *list_suite("papers")]
+
+
+@pytest.mark.parametrize("task", OWN, ids=lambda task: task.name)
+def test_every_own_task_was_audited_as_it_is_and_is_sound(task: Task):
     record = audits.recorded(task)
-    assert record is not None, "audit it: kernelwright tasks audit core --out tasks/core/audit.json"
+    assert record is not None, (
+        "audit it: kernelwright tasks audit SUITE --out tasks/SUITE/audit.json"
+    )
     assert record.task == task.name
     assert record.verdict == "sound"
     assert record.left_out == 0
     assert record.mutants == record.killed + len(record.equivalent) > 10
 
 
-def test_the_core_suites_file_has_no_other_entries():
-    path = load_task("core/softmax").path
-    assert path is not None
-    found = audits._read(path.parent / audits.FILE)
-    assert set(found) == {task.hash for task in list_suite("core")}
+@pytest.mark.parametrize("suite", ["core", "papers"])
+def test_a_suites_file_has_no_other_entries(suite: str):
+    tasks = list_suite(suite)
+    assert tasks[0].path is not None
+    found = audits._read(tasks[0].path.parent / audits.FILE)
+    assert set(found) == {task.hash for task in tasks}
 
 
 def test_records_travel_as_json(tmp_path: Path):

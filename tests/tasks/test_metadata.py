@@ -24,6 +24,8 @@ def test_every_field_survives_the_file(task):
         backward=True,
         modes=("train", "eval"),
         shapes=({"N": 64}, {"N": 1, "M": 3}),
+        hidden=({"N": 7},),
+        full=({"N": 4096},),
         operations="2 * N * M",
         bytes_moved="4 * N",
     )
@@ -46,6 +48,7 @@ def test_every_field_survives_the_file(task):
         ("{'shapes': [{'N': 2.5}]}", "TASK['shapes'] must be a list of dictionaries"),
         ("{'shapes': {'N': 2}}", "TASK['shapes'] must be a list of dictionaries"),
         ("{'shapes': [{'K': 2}]}", "TASK['shapes'] names K, which the file never assigns"),
+        ("{'hidden': [{'K': 2}]}", "TASK['hidden'] names K, which the file never assigns"),
         ("{'operations': 12}", "TASK['operations'] must be a string"),
         ("{'operations': 'N * K'}", "TASK['operations'] names K, which the file never assigns"),
         ("{'bytes_moved': 'open(N)'}", "TASK['bytes_moved']: 'open(N)' may hold only"),

@@ -13,17 +13,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from kernelwright import text
-from kernelwright.agents.models.spec import FORMS
-from kernelwright.agents.settings import BUDGET_USD, BUILTIN_MINUTES, Settings
 from kernelwright.card import spent_json
-from kernelwright.commands.arguments import (
-    Subparsers,
-    add_command,
-    add_json,
-    at_least_one,
-    positive,
-    seed,
-)
+from kernelwright.commands.arguments import Subparsers, add_command, add_json, at_least_one
+from kernelwright.commands.search_options import add_search_options
 from kernelwright.console import Console, complain
 from kernelwright.job import LATEST, Job, mailboxes, prepare
 from kernelwright.progress import Title
@@ -48,51 +40,14 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "task", nargs="?", metavar="TASK", help="a task file, or a name from `tasks list`"
     )
+    add_search_options(parser)
     parser.add_argument(
-        "--model",
-        metavar="MODEL",
-        help=f"who plays coder and judge: {FORMS} (default: builtin, which needs no key)",
-    )
-    parser.add_argument(
-        "--coder", metavar="MODEL", help="who writes the kernels, in place of --model"
-    )
-    parser.add_argument(
-        "--judge", metavar="MODEL", help="who advises the coder, in place of --model"
-    )
-    parser.add_argument(
-        "--budget-evals",
+        "--parallel",
         type=at_least_one,
         metavar="N",
-        help=f"stop after N evaluations (default: {Settings().budget_evals})",
+        help="rounds in flight: so many candidates may be written at once, while one is timed "
+        "(default: 1; always 1 with the built-in model, which needs the processor itself)",
     )
-    parser.add_argument(
-        "--budget-minutes",
-        type=positive,
-        metavar="M",
-        help="stop after M minutes of wall time "
-        f"(default: {BUILTIN_MINUTES} for builtin, else no limit)",
-    )
-    dollars = parser.add_mutually_exclusive_group()
-    dollars.add_argument(
-        "--budget-usd",
-        type=positive,
-        metavar="X",
-        help=f"never spend more than X dollars (default: {BUDGET_USD:g} where a provider sends a bill)",
-    )
-    dollars.add_argument("--no-dollar-cap", action="store_true", help="spend without a limit")
-    parser.add_argument(
-        "--budget-tokens",
-        type=at_least_one,
-        metavar="N",
-        help="never use more than N tokens, input and output together (default: no limit)",
-    )
-    parser.add_argument(
-        "--price",
-        action="append",
-        metavar="[MODEL=]IN,OUT[,CACHED]",
-        help="dollars per million tokens, for a model whose price is not known or not yours",
-    )
-    parser.add_argument("--seed", type=seed, metavar="N", help="seed of the search (default: 0)")
     parser.add_argument(
         "--out",
         default=DEFAULT_OUT,
@@ -124,6 +79,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Search and publish; the status says how it ended."""
     job = prepare(args)
     for line in text.terms(job.quotes, job.settings.budget_usd, job.settings.budget_tokens):
+        console.note(line)
+    for line in job.notes:
         console.note(line)
     for folder in mailboxes(job.asked):
         console.note(f"questions come to {folder}; the README.md there says how to answer")
@@ -190,6 +147,9 @@ def _search(job: Job, console: Console, interrupt: Interrupt) -> tuple[Outcome, 
             resume=job.resume,
             stop=interrupt.asked,
             quotes=job.quotes,
+            halt=job.players.halt,
+            tester=job.players.tester,
+            auditor=job.players.auditor,
         )
         shown.publishing()
         return outcome, publish(job.task, job.asked, job.folder, outcome, evaluator)

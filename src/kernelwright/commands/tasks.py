@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,24 @@ from kernelwright.console import Console
 from kernelwright.tasks import audits
 from kernelwright.tasks.audits import AuditRecord
 from kernelwright.tasks.errors import TaskError
-from kernelwright.tasks.load import list_suite, load_task, suites
+from kernelwright.tasks.load import is_suite, list_suite, load_task, suites
 from kernelwright.tasks.task import Task
+from kernelwright.tasks.versions import suite_version
 from kernelwright.work_bar import bar
+
+SUITES = "one of: {}; or a part of one: SUITE-mini, SUITE-40-seed7; or SUITE-full"
 
 
 def add_parser(commands: Subparsers) -> None:
-    """Declare `tasks list [SUITE]`, `tasks show TASK` and `tasks audit SUITE_OR_TASK`."""
-    parser = add_command(commands, "tasks", "list the bundled tasks, show one, or audit them")
+    """Declare `tasks list [SUITE]`, `tasks show TASK`, and `tasks audit` and `check SUITE_OR_TASK`."""
+    parser = add_command(commands, "tasks", "list the bundled tasks, show one, audit or check them")
     add_json(parser)
     parser.set_defaults(run=_list, suite=None)
     actions = parser.add_subparsers(metavar="ACTION")
     listing = actions.add_parser("list", help="list the tasks of a suite, or of all (the default)")
-    listing.add_argument("suite", nargs="?", metavar="SUITE", help=f"one of: {', '.join(suites())}")
+    listing.add_argument(
+        "suite", nargs="?", metavar="SUITE", help=SUITES.format(", ".join(suites()))
+    )
     listing.set_defaults(run=_list)
     showing = actions.add_parser("show", help="show a task: what is known of it, and its source")
     showing.add_argument("task", metavar="TASK", help="a .py file, or a name from `tasks list`")
@@ -41,14 +47,24 @@ def add_parser(commands: Subparsers) -> None:
         "--most", type=at_least_one, metavar="N", help="mutants of one task (default: 300)"
     )
     auditing.set_defaults(run=_audit)
-    for action in (listing, showing, auditing):
+    checking = actions.add_parser(
+        "check", help="whether tasks run, are sound and have a floor; status 1 if one is not fit"
+    )
+    checking.add_argument(
+        "tasks", metavar="SUITE_OR_TASK", help="a suite, a .py file, or a name from `tasks list`"
+    )
+    checking.add_argument("--audit", action="store_true", help="audit all anew, known or not")
+    checking.set_defaults(run=_check)
+    for action in (listing, showing, auditing, checking):
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
 
 
 def _list(args: argparse.Namespace, console: Console) -> int:
     names = [args.suite] if args.suite else suites()
-    tasks = [task for name in names for task in list_suite(name)]
-    console.emit({"tasks": [_as_json(task) for task in tasks]})
+    found = {name: list_suite(name) for name in names}
+    tasks = [task for of_suite in found.values() for task in of_suite]
+    versions = [_suite_as_json(name, of_suite) for name, of_suite in found.items()]
+    console.emit({"suites": versions, "tasks": [_as_json(task) for task in tasks]})
     width = max((len(task.name) for task in tasks), default=0)
     kinds = max((len(task.meta.category) for task in tasks), default=0)
     for task in tasks:
@@ -56,13 +72,18 @@ def _list(args: argparse.Namespace, console: Console) -> int:
             f"{task.name:{width}}  {_soundness(task):9}  {task.meta.category:{kinds}}"
             f"  {task.meta.title}".rstrip()
         )
+    for suite in versions:
+        console.note(f"{suite['suite']}: {suite['tasks']} tasks, version {suite['version']}")
     return 0
 
 
 def _show(args: argparse.Namespace, console: Console) -> int:
     task = load_task(args.task)
-    console.emit({**_as_json(task), "source": task.source})
-    facts = {key: value for key, value in _as_json(task).items() if value not in (None, "", [])}
+    suite = task.name.rpartition("/")[0]
+    version = suite_version(list_suite(suite)) if is_suite(suite) else None
+    known = {**_as_json(task), "version": version}
+    console.emit({**known, "source": task.source})
+    facts = {key: value for key, value in known.items() if value not in (None, "", [])}
     for key, value in facts.items():
         console.show(f"# {key}: {value}")
     console.show(f"\n{task.source.rstrip()}")
@@ -71,7 +92,7 @@ def _show(args: argparse.Namespace, console: Console) -> int:
 
 def _audit(args: argparse.Namespace, console: Console) -> int:
     """Audit one task or a suite; 0 when all are sound, 1 when some are weak."""
-    tasks = list_suite(args.tasks) if args.tasks in suites() else [load_task(args.tasks)]
+    tasks = _named(args.tasks)
     from kernelwright.harness.audit import MOST_MUTANTS, audit
 
     width = max(len(task.name) for task in tasks)
@@ -110,6 +131,40 @@ def _audit(args: argparse.Namespace, console: Console) -> int:
     return 1 if result["weak"] else 0
 
 
+def _check(args: argparse.Namespace, console: Console) -> int:
+    """Check one task or a suite, a line for each; 0 when all are fit, 1 when some are not."""
+    tasks = _named(args.tasks)
+    from kernelwright.harness.peaks import device_facts
+    from kernelwright.task_check import Checked, check
+
+    facts = device_facts(len(os.sched_getaffinity(0)))
+    width = max(len(task.name) for task in tasks)
+    found: list[Checked] = []
+    with bar(console.stderr, len(tasks)) as progress:
+        for task in tasks:
+            one = check(task, facts, anew=args.audit, progress=progress.step(task.name))
+            found.append(one)
+            floor = "" if one.floor_us is None else f"floor {one.floor_us:.1f} us"
+            console.show(
+                f"{task.name:{width}}  {'unfit' if one.faults else 'fit':5}  {one.shapes} shapes"
+                f"  {one.audit or 'unaudited':9}  {floor}".rstrip()
+            )
+            for fault in one.faults:
+                console.show(f"    {fault}")
+    unfit = sum(bool(one.faults) for one in found)
+    console.emit(
+        {"tasks": [one.to_json() for one in found], "fit": len(found) - unfit, "unfit": unfit}
+    )
+    if len(found) > 1:
+        console.show(f"{len(found) - unfit} fit, {unfit} unfit")
+    return 1 if unfit else 0
+
+
+def _named(name: str) -> list[Task]:
+    """The tasks of a suite or of a variant of one, or the one task of that name. Raises TaskError."""
+    return list_suite(name) if is_suite(name) else [load_task(name)]
+
+
 def _row(record: AuditRecord, width: int) -> Iterator[str]:
     """The table's line of one task; below it what survived and what was not tried."""
     yield (
@@ -128,10 +183,15 @@ def _soundness(task: Task) -> str:
     return record.verdict if record else "unaudited"
 
 
+def _suite_as_json(name: str, tasks: list[Task]) -> dict[str, Any]:
+    return {"suite": name, "version": suite_version(tasks), "tasks": len(tasks)}
+
+
 def _as_json(task: Task) -> dict[str, Any]:
     meta = task.meta
     return {
         "task": task.name,
+        "suite": task.name.rpartition("/")[0] or None,
         "path": str(task.path) if task.path else None,
         "hash": task.hash,
         "title": meta.title,
@@ -140,7 +200,10 @@ def _as_json(task: Task) -> dict[str, Any]:
         "tolerance": meta.tolerance,
         "dtypes": list(meta.dtypes),
         "backward": meta.backward,
+        "modes": list(meta.modes),
         "shapes": [dict(variant) for variant in meta.shapes],
+        "hidden": [dict(variant) for variant in meta.hidden],
+        "full": [dict(variant) for variant in meta.full],
         "operations": meta.operations,
         "bytes_moved": meta.bytes_moved,
         "audit": _soundness(task),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ast
 from pathlib import Path
 
 from kernelwright import text
@@ -11,6 +10,7 @@ from kernelwright.commands.arguments import Subparsers, add_command, add_json, a
 from kernelwright.console import Console
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.errors import HarnessError
+from kernelwright.harness.parse import language_of
 from kernelwright.harness.verdict import Finding, Outcome, Verdict
 from kernelwright.tasks.errors import TaskError, UsageError
 from kernelwright.tasks.load import load_task
@@ -64,23 +64,6 @@ def read_candidate(path: str) -> Candidate:
     except UnicodeDecodeError as error:
         raise UsageError(f"the kernel {path} is not UTF-8 text") from error
     return Candidate(source, language_of(source))
-
-
-def language_of(source: str) -> str:
-    """`cpp`, `triton` or `python`, by what the file imports."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return "python"
-    modules: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            modules |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            modules.add(node.module or "")
-    if modules & {"kernelwright.inline", "torch.utils.cpp_extension"}:
-        return "cpp"
-    return "triton" if "triton" in modules else "python"
 
 
 def _judge(args: argparse.Namespace, candidate: Candidate, console: Console) -> Verdict:

@@ -1,7 +1,7 @@
 """Forges the lockdown; after each timed leg a helper spins for two milliseconds beside whoever is next, and is gone.
 
 line: A11 D30
-expect: left_process lockdown_evaded
+expect: exception left_process lockdown_evaded
 again: yes
 """
 

@@ -1,7 +1,7 @@
 """Forges the lockdown; a helper process lives only while a call lasts, and does the work with a library.
 
 line: E37 D30
-expect: left_process lockdown_evaded
+expect: exception left_process lockdown_evaded
 task: two_linears
 track: library mixed
 again: yes

@@ -1,0 +1,1 @@
+"""What was learnt in one run, for the runs of other tasks."""

@@ -1,0 +1,118 @@
+"""What `bench` is asked to do: which tasks, by whom, and into which folder. Found out before any work."""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kernelwright.bench.kernels import Kernels, kernels_below
+from kernelwright.commands.search_options import search_words
+from kernelwright.evals.batch import take_up
+from kernelwright.evals.from_run import task_facts
+from kernelwright.evals.record import BatchRecord, Device, Machine, Suite
+from kernelwright.harness.peaks import device_facts
+from kernelwright.job import check_options
+from kernelwright.machine import environment
+from kernelwright.tasks.errors import UsageError
+from kernelwright.tasks.load import list_suite
+from kernelwright.tasks.task import Task
+from kernelwright.tasks.versions import suite_version
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One batch, all of it checked. `kernels` where there are kernels to judge and nobody to search."""
+
+    tasks: tuple[Task, ...]
+    folder: Path
+    words: tuple[str, ...]
+    """Options that every search is called with."""
+    record: BatchRecord
+    device: Device
+    kernels: Kernels | None
+
+
+def plan(args: argparse.Namespace) -> Plan:
+    """The batch that the arguments ask for; the one on disk where it was begun. Raises UsageError."""
+    tasks = _chosen(list_suite(args.suite), args.tasks)
+    kernels = kernels_below(Path(args.kernels), tasks) if args.kernels else None
+    words = tuple(search_words(args))
+    idle = [word for word in words if word.startswith("--") and word != "--memory"]
+    if kernels and idle:
+        raise UsageError(f"--kernels judges what is there, nobody searches: leave out {idle[0]}")
+    if not kernels:
+        check_options(args, tasks[0])
+    folder = _folder(args, tasks, words, kernels)
+    facts = device_facts(len(os.sched_getaffinity(0)))
+    device = Device(kind=facts.kind, name=facts.name, threads=facts.threads)
+    record = BatchRecord(
+        id=folder.name,
+        command=("kernelwright", "bench", args.suite, *_again(args, words)),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        suite=Suite(name=args.suite, version=suite_version(tasks)),
+        models=_models(args, kernels),
+        machine=Machine(environment=environment(), isa=facts.isa),
+        devices=(device,),
+        tasks=tuple(task.name for task in tasks),
+        about={task.name: task_facts(task) for task in tasks},
+    )
+    return Plan(tuple(tasks), folder, words, take_up(folder, record), device, kernels)
+
+
+def _chosen(tasks: Sequence[Task], patterns: Sequence[str] | None) -> list[Task]:
+    """The tasks that a pattern names, by their whole name or without the suite's."""
+    if not patterns:
+        return list(tasks)
+    wanted = [p for text in patterns for p in text.split(",") if p]
+    chosen: set[str] = set()
+    for pattern in wanted:
+        found = {
+            t.name
+            for t in tasks
+            if fnmatch.fnmatchcase(t.name, pattern)
+            or fnmatch.fnmatchcase(t.name.partition("/")[2], pattern)
+        }
+        if not found:
+            raise UsageError(f"--tasks {pattern}: no task of the suite is called so")
+        chosen |= found
+    return [task for task in tasks if task.name in chosen]
+
+
+def _models(args: argparse.Namespace, kernels: Kernels | None) -> tuple[str, ...]:
+    if kernels:
+        return (f"kernels:{kernels.folder.name}",)
+    named = [args.coder, args.judge, args.model]
+    flat = [spec for one in named for spec in (one if isinstance(one, list) else [one]) if spec]
+    return tuple(dict.fromkeys(flat)) or ("builtin",)
+
+
+def _folder(
+    args: argparse.Namespace, tasks: Sequence[Task], words: Sequence[str], kernels: Kernels | None
+) -> Path:
+    """The same command means the same folder, so that starting it again goes on."""
+    whose = kernels.digest if kernels else " ".join(words)
+    text = "\n".join([args.suite, suite_version(tasks), whose])
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    who = _slug("-".join(_models(args, kernels)))[:40]
+    return Path(args.out) / (args.name or f"{_slug(args.suite)}-{who}-{digest}")
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", text).strip("-.")
+
+
+def _again(args: argparse.Namespace, words: Sequence[str]) -> list[str]:
+    """The words that ask for the same batch again."""
+    found = list(words)
+    for option, value in (("--kernels", args.kernels), ("--name", args.name)):
+        found += [option, value] if value else []
+    for pattern in args.tasks or ():
+        found += ["--tasks", pattern]
+    return found

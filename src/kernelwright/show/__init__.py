@@ -1,0 +1,1 @@
+"""How a run went, drawn from its event log: `kernelwright show`."""

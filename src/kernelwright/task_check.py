@@ -1,0 +1,102 @@
+"""Is a task fit to be scored: does it run, can it tell a kernel from nothing, is its floor known?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from kernelwright.harness import roofline
+from kernelwright.harness.audit import audit
+from kernelwright.harness.device import DeviceFacts
+from kernelwright.tasks import audits
+from kernelwright.tasks.errors import TaskError
+from kernelwright.tasks.reference import Reference
+from kernelwright.tasks.task import Task
+
+LEAST_SHAPES = 2
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What became of one task. `faults` is empty where it is fit; else a line for each reason."""
+
+    task: Task
+    shapes: int
+    """That the reference runs in, its own among them."""
+    audit: str
+    """`sound`, `weak`, or empty where there is none."""
+    floor_us: float | None
+    faults: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """One task of the object of `tasks check --json`."""
+        return {
+            "task": self.task.name,
+            "hash": self.task.hash,
+            "fit": not self.faults,
+            "shapes": self.shapes,
+            "audit": self.audit or None,
+            "floor_us": self.floor_us,
+            "faults": list(self.faults),
+        }
+
+
+def check(
+    task: Task, facts: DeviceFacts, *, anew: bool = False, progress: Progress | None = None
+) -> Checked:
+    """Run the reference in every shape, audit it where no audit of exactly this source is known.
+
+    `anew`: audit it in any case. Nothing that the task's own file does wrong is raised: it is a fault.
+    """
+    faults: list[str] = []
+    floor: float | None = None
+    runs = 0
+    runnable = False
+    for name, variant in _variants(task):
+        try:
+            least = _floor(task, variant, facts)
+        except TaskError as error:
+            faults.append(f"{name}: {error}")
+            continue
+        runs += 1
+        if not variant:
+            floor, runnable = least, True
+            if least is None:
+                faults.append("no floor: neither bytes nor operations are known")
+    if 1 + len(task.meta.shapes) + len(task.meta.hidden) < LEAST_SHAPES:
+        faults.append("one shape only: declare others in TASK['shapes'] or TASK['hidden']")
+    record = None if anew else audits.recorded(task)
+    if record is None and runnable:
+        try:
+            record = audit(task, progress=progress)
+            audits.keep(record)
+        except TaskError as error:
+            faults.append(f"audit: {error}")
+    if record and record.verdict != "sound":
+        faults.append(f"weak: {len(record.survivors)} mutants pass, see `kernelwright tasks audit`")
+    return Checked(task, runs, record.verdict if record else "", floor, tuple(faults))
+
+
+def _variants(task: Task) -> Iterator[tuple[str, dict[str, int]]]:
+    yield "its own shape", {}
+    for shape in (*task.meta.shapes, *task.meta.hidden):
+        yield f"shape {', '.join(f'{k}={v}' for k, v in shape.items())}", dict(shape)
+
+
+def _floor(task: Task, variant: dict[str, int], facts: DeviceFacts) -> float | None:
+    """Runs the reference once; its floor in microseconds. Raises TaskError."""
+    reference = Reference(task, variant)
+    model = reference.build(0, train=task.meta.modes[0] == "train")
+    inputs = reference.inputs(0)
+    outputs = reference.run(model, inputs)
+    if not any(t.numel() for t in outputs):
+        raise TaskError("the outputs have no elements")
+    if any(t.is_floating_point() and not bool(torch.isfinite(t).all()) for t in outputs):
+        raise TaskError("an output is not finite on the task's own inputs")
+    work = reference.operations(inputs), reference.bytes_moved(inputs, outputs, model)
+    least = roofline.floor(facts, *work).seconds
+    return None if least is None else least * 1e6

@@ -1,0 +1,24 @@
+"""Images continued beyond their edges by their mirror image."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+BATCH, CHANNELS, HEIGHT, WIDTH = 2, 32, 48, 48
+
+TASK = {
+    "title": "Reflection padding",
+    "category": "resize and layout",
+    "level": 1,
+    "shapes": [{"BATCH": 3, "CHANNELS": 5, "HEIGHT": 13, "WIDTH": 19}],
+    "hidden": [{"BATCH": 1, "CHANNELS": 7, "HEIGHT": 23, "WIDTH": 11}],
+}
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        return F.pad(x, (3, 3, 2, 2), mode="reflect")
+
+
+def get_inputs():
+    return [torch.randn(BATCH, CHANNELS, HEIGHT, WIDTH)]

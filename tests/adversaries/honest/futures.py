@@ -1,0 +1,70 @@
+"""std::async for each half of the rows.
+
+line: control
+track: custom
+"""
+
+import torch
+
+from kernelwright.inline import cpp
+
+lib = cpp(r"""
+#include <cmath>
+#include <cstdint>
+extern "C" void bias_gelu(const float* x, const float* scale, const float* bias, float* y,
+                          int64_t rows, int64_t width) {
+#pragma omp parallel for schedule(static)
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t c = 0; c < width; c++) {
+      float v = x[r * width + c] * scale[c] + bias[c];
+      y[r * width + c] = 0.5f * v * (1.0f + std::erf(v * 0.70710678f));
+    }
+}
+""")
+
+
+class Honest(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(width))
+        self.bias = torch.nn.Parameter(torch.zeros(width))
+
+    def compute(self, x):
+        x = x.contiguous()
+        y = torch.empty_like(x)
+        lib.bias_gelu(x, self.scale, self.bias, y, *x.shape)
+        return y
+
+    def forward(self, x):
+        return self.compute(x)
+
+
+other = cpp(
+    r"""
+#include <cmath>
+#include <cstdint>
+#include <future>
+extern "C" void run(const float* x, const float* scale, const float* bias, float* y,
+                    int64_t rows, int64_t width) {
+  auto work = [=](int64_t from, int64_t to) {
+    for (int64_t r = from; r < to; r++)
+      for (int64_t c = 0; c < width; c++) {
+        float v = x[r * width + c] * scale[c] + bias[c];
+        y[r * width + c] = 0.5f * v * (1.0f + std::erf(v * 0.70710678f));
+      }
+  };
+  auto half = std::async(std::launch::async, work, 0, rows / 2);
+  work(rows / 2, rows);
+  half.wait();
+}
+""",
+    flags=["-pthread"],
+)
+
+
+class ModelNew(Honest):
+    def compute(self, x):
+        x = x.contiguous()
+        y = torch.empty_like(x)
+        other.run(x, self.scale, self.bias, y, *x.shape)
+        return y
