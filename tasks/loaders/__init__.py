@@ -1,0 +1,1 @@
+"""Loaders of other people's suites: a file each, listed in `known.py`."""
