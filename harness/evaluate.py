@@ -33,7 +33,8 @@ from kernelwright.harness.probing import Outcome, Prober
 from kernelwright.harness.repeats import check_retouched, check_state_follows
 from kernelwright.harness.sandbox import level
 from kernelwright.harness.target import Target, eager_call, target
-from kernelwright.harness.verdict import Finding, Speedup, Stage, Verdict
+from kernelwright.harness.timing import Timings
+from kernelwright.harness.verdict import Finding, Samples, Speedup, Stage, Verdict
 from kernelwright.harness.worker import Worker
 from kernelwright.tasks.errors import UsageError
 from kernelwright.tasks.task import Task
@@ -313,6 +314,7 @@ class Evaluator:
                 **({} if track else {"track": outcome.blind or "no call could be looked at"}),
                 "counters": "not collected on the CPU yet",
             },
+            samples=_samples(timings) if trial.effort == "final" else None,
         )
 
     # -- pieces -----------------------------------------------------------------------------------
@@ -326,6 +328,11 @@ class Evaluator:
     def _reject(self, trial: _Trial, finding: Finding, kind: Any = "rejected") -> Verdict:
         findings = (finding, *trial.verdict.findings)  # the reason first
         return replace(trial.verdict, verdict=kind, findings=findings)
+
+
+def _samples(timings: Timings) -> Samples:
+    seconds = {name: tuple(values) for name, values in timings.seconds.items()}
+    return Samples(seconds, timings.starts)
 
 
 def _weak_sandbox() -> tuple[Finding, ...]:

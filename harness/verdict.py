@@ -55,6 +55,17 @@ class Roofline:
 
 
 @dataclass(frozen=True)
+class Samples:
+    """What was measured: seconds a call by contestant; entry i of every list belongs to round i.
+
+    `starts` are the rounds of each start of the processes (see `Timings.speedup`).
+    """
+
+    seconds: Mapping[str, tuple[float, ...]]
+    starts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The whole judgement. Keys of `time_ms` and `speedup`: candidate, eager, compile, champion."""
 
@@ -72,6 +83,8 @@ class Verdict:
     seconds: Mapping[str, float] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     """Why a field that is null is unknown, by the field's name (`"speedup.compile"`)."""
+    samples: Samples | None = None
+    """Of a final judgement only."""
 
     @property
     def accepted(self) -> bool:
@@ -114,6 +127,7 @@ class Verdict:
             "counters": dict(self.counters),
             "seconds": dict(self.seconds),
             "reasons": dict(self.reasons),
+            **({"samples": _samples_json(self.samples)} if self.samples else {}),
         }
 
     @staticmethod
@@ -140,4 +154,17 @@ class Verdict:
             counters=data.get("counters", {}),
             seconds=data.get("seconds", {}),
             reasons=data.get("reasons", {}),
+            samples=_samples(data.get("samples")),
         )
+
+
+def _samples_json(samples: Samples) -> dict[str, Any]:
+    seconds = {name: list(values) for name, values in samples.seconds.items()}
+    return {"seconds": seconds, "starts": list(samples.starts)}
+
+
+def _samples(data: Mapping[str, Any] | None) -> Samples | None:
+    if data is None:
+        return None
+    seconds = {name: tuple(values) for name, values in data["seconds"].items()}
+    return Samples(seconds, tuple(data["starts"]))
