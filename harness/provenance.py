@@ -22,7 +22,11 @@ CUSTOM_BELOW, LIBRARY_ABOVE = 0.1, 0.8
 ALLOWANCE_S = 4e-6
 """Library time of a call that is free for a kernel of one's own: torch.empty and a few views. Who has the
 library do the work in so little time gains nothing by it."""
-_OWN_LEAST, _LIBRARY_LEAST = 0.05, 0.02
+_OWN_LEAST, _LIBRARY_LEAST = 0.5, 0.02
+"""Own code does the work with at least half of the time that libraries have, however much goes to the
+interpreter beside both."""
+_UNSEEN_BESIDE_S = 20e-6
+"""A kernel of one's own beside which libraries take longer a call than this does not go unseen."""
 _LARGEST_OWN = 4 << 20
 """Bytes of machine code; more of one sort was not compiled by a candidate, but copied."""
 
@@ -85,7 +89,8 @@ class Profile:
         if not total:
             return None
         own, library = (self.seconds.get(kind, 0.0) / total for kind in ("own", "library"))
-        works = self.native or own > _OWN_LEAST * library
+        unseen = self.native and library * call_s < _UNSEEN_BESIDE_S
+        works = unseen or own > _OWN_LEAST * library
         free = ALLOWANCE_S / max(call_s, 1e-9) if works else 0.0
         longest = self.longest_library / self.longest if self.longest else 0.0
         if longest >= CUSTOM_BELOW:

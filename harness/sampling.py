@@ -9,25 +9,28 @@ from __future__ import annotations
 
 import bisect
 import contextlib
-import math
 import struct
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from kernelwright.harness import exports, memory
 from kernelwright.harness.exports import LARGEST_IMAGE
 from kernelwright.harness.provenance import Kind, Profile, kind_of
+from kernelwright.harness.sightings import Sightings
 
 _STACK: dict[Kind, int] = {"helper": 256, "threads": 768, "generated": 4096}
 """Bytes of a stack that are searched for the caller: further up lie leftovers of earlier calls. The
 OpenMP runtime has some frames of its own; what a library generates keeps whole vectors on its stack."""
 
 _WORTH_A_LOOK_S = 10e-6
-_LEAST_FIRST = 3
+_LEAST_LOOKS, _LEAST_FIRST, _MOST_FIRST = 60, 24, 60
+"""Looks of all kinds, and of those that nothing could foresee; so many of these where it is not settled."""
+_LEAST_TELLING = 6
+"""Of the first ones so many that found work."""
 
 
 class _Mapping(NamedTuple):
@@ -48,51 +51,6 @@ class _Thread:
     instruction: int
 
 
-@dataclass
-class _Book:
-    """Processor time by kind over some looks."""
-
-    seconds: dict[Kind, float] = field(default_factory=dict)
-    young: dict[Kind, float] = field(default_factory=dict)
-    ended: float = 0.0
-    longest: float = 0.0
-    """Of the threads at each look the one that had worked longest, whoever for."""
-    longest_library: float = 0.0
-    """Likewise of those that stood in a library."""
-    looks: int = 0
-    """Those before which the process had got to run."""
-    telling: int = 0
-    """Those that found work, by whomever."""
-
-    def book_ended(self, ended: float, young: Mapping[Kind, float]) -> None:
-        """Time of threads that ended since the look before: it was spent as by those that this look saw
-        in their youth; where it saw none, as by those that others did."""
-        seen = sum(young.values())
-        for kind, seconds in young.items():
-            _add(self.young, kind, seconds)
-            _add(self.seconds, kind, ended * seconds / seen)
-        if not seen:
-            self.ended += ended
-
-    def book_longest(self, threads: Mapping[Kind, float], ended: float, wall: float) -> None:
-        """The longest thread of each kind at one look, what it waited for a core amid code of that kind
-        included: those that spin on the same core would else be the longer. Of those that have ended,
-        which nobody saw one by one, all together count as a thread, for no longer than the time that
-        has passed."""
-        together = min(ended, wall)
-        library = self.young.get("library", 0.0) / (sum(self.young.values()) or 1.0)
-        longest = max((s for kind, s in threads.items() if kind != "threads"), default=0.0)
-        self.longest += max(longest, together)
-        self.longest_library += max(threads.get("library", 0.0), library * together)
-
-    def profile(self) -> Profile:
-        """All of it."""
-        found, young = dict(self.seconds), sum(self.young.values())
-        for kind, seconds in self.young.items():
-            _add(found, kind, self.ended * seconds / young)
-        return Profile(found, longest=self.longest, longest_library=self.longest_library)
-
-
 class Sampler:
     """Adds up the processor time of one worker by whose code it was spent in.
 
@@ -105,17 +63,16 @@ class Sampler:
         self._maps: list[_Mapping] = []
         self._asked: dict[tuple[str, int], bool] = {}
         self._known: dict[int, _Thread] = {}
-        self._first, self._later = _Book(), _Book()
+        self._sightings = Sightings()
         self._watched = False
         self._total = 0.0
         self._scheduled = 0
         self._since = 0.0
-        self.looks = 0
-        """Looks before which the worker had got to run."""
 
     def begin(self) -> None:
         """Before calls, the worker stopped: what was spent until now does not count."""
         self._maps = self._read_maps()
+        self._sightings.begin_leg()
         self._watched = False
         self._known = {thread.number: thread for thread in self._threads()}
         self._total = _process_seconds(self._pid)
@@ -131,13 +88,13 @@ class Sampler:
         total = _process_seconds(self._pid)
         ended, self._total = total - self._total, total
         self._scheduled = _times_scheduled(self._pid)
-        self.looks += ended > _WORTH_A_LOOK_S
-        book, self._watched = self._later if self._watched else self._first, True
+        books = self._sightings.later if self._watched else self._sightings.first
+        book, self._watched = books[-1], True
         book.looks += ended > _WORTH_A_LOOK_S
         known, self._known = self._known, {}
+        spent: dict[Kind, float] = {}
         young: dict[Kind, float] = {}
         longest: dict[Kind, float] = {}
-        working = False
         for thread in self._threads():
             self._known[thread.number] = thread
             before = known.get(thread.number)
@@ -151,38 +108,40 @@ class Sampler:
             longest[kind] = max(seconds + waited, longest.get(kind, 0.0))
             if seconds > 0:
                 ended -= seconds
-                working |= kind in ("own", "library")
-                _add(book.seconds, kind, seconds)
+                spent[kind] = spent.get(kind, 0.0) + seconds
                 if before is None:
-                    _add(young, kind, seconds)
-        book.telling += working
+                    young[kind] = young.get(kind, 0.0) + seconds
+        book.book_work(spent)
         book.book_ended(max(0.0, ended), young)
         now = time.perf_counter()
         book.book_longest(longest, max(0.0, ended), now - self._since)
         self._since = now
 
-    @property
-    def doubtful(self) -> bool:
-        """Whether libraries had so much more of the time at the first look of a leg than at later ones
-        that it is no chance. A process can notice a stop, and act innocent from then on."""
-        looks = self._first.telling
-        if looks < _LEAST_FIRST:
-            return False
-        first, later = (_library_part(book.profile()) for book in (self._first, self._later))
-        return first > later + 0.1 + 3 * math.sqrt(later * (1 - later) / looks)
-
-    @property
-    def first_looks(self) -> int:
-        """Looks that nothing in the process could foresee."""
-        return self._first.looks
+    def wants(self, call_s: float) -> Literal["any", "first"] | None:
+        """Which further looks the verdict on calls of so many seconds needs: of any kind, or such as
+        nothing can foresee; None: no more."""
+        first, later = self._sightings.totals()
+        if first.looks + later.looks < _LEAST_LOOKS:
+            return "any"
+        if first.looks >= _MOST_FIRST:
+            return None
+        few = first.looks < _LEAST_FIRST or first.telling < _LEAST_TELLING
+        if few or self._sightings.doubtful:
+            return "first"
+        return None if self._sightings.settled(call_s, self._native) else "first"
 
     def profile(self) -> Profile:
         """All that was seen so far; only the first look of each leg, where the others are doubtful."""
-        found = self._first.profile()
-        if not self.doubtful:
-            found += self._later.profile()
-        native = any(mapping.kind == "own" for mapping in self._maps)
-        return replace(found, native=native)
+        return self._sightings.profile(self._native)
+
+    @property
+    def looks(self) -> int:
+        """Looks before which the worker had got to run."""
+        return sum(book.looks for book in self._sightings.totals())
+
+    @property
+    def _native(self) -> bool:
+        return any(mapping.kind == "own" for mapping in self._maps)
 
     def _kind(self, thread: _Thread) -> Kind:
         """Whose code a thread is in; a helper's time is booked on the nearest caller on its stack."""
@@ -268,16 +227,6 @@ def mappings(
         )
         for start, end, path in known
     ]
-
-
-def _library_part(profile: Profile) -> float:
-    """Of all that was done, plain Python included: else a few looks at a kernel in Python say too much."""
-    done = sum(seconds for kind, seconds in profile.seconds.items() if kind != "threads")
-    return profile.seconds.get("library", 0.0) / done if done else 0.0
-
-
-def _add(seconds: dict[Kind, float], kind: Kind, more: float) -> None:
-    seconds[kind] = seconds.get(kind, 0.0) + more
 
 
 def _process_seconds(pid: int) -> float:

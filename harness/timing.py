@@ -37,10 +37,8 @@ _AMBUSHES = 0.5
 _PROBE_LEGS = 3
 """Legs on which the probes are spread at the least."""
 _DRAWS = 2000
-_LEAST_LOOKS, _MOST_EXTRA = 60, 40
-"""Where the rounds gave a sampler fewer looks, so many more ambushes follow at the most."""
-_LEAST_FIRST, _LEAST_DOUBTED = 8, 24
-"""Looks that nothing could foresee; more of them where the others are in doubt."""
+_MOST_EXTRA = 80
+"""Where the rounds gave a sampler too few looks, so many more ambushes follow at the most."""
 
 Check = Callable[[Sequence[torch.Tensor], Sequence[torch.Tensor]], None]
 """Raises when the outputs of a contestant (first) differ from eager's on the same inputs."""
@@ -233,14 +231,15 @@ class Rounds:
                 self._check(ours, theirs)
 
     def _look_enough(self, sampler: Sampler) -> None:
-        """Further ambushes, where the rounds gave the sampler too few looks."""
-        for i in range(_MOST_EXTRA):
-            share = 0.9**i  # the length is a guess, and may have been too long
-            least_first = _LEAST_DOUBTED if sampler.doubtful else _LEAST_FIRST
-            if sampler.looks < _LEAST_LOOKS:
-                self._ambush(sampler, share)
-            elif sampler.first_looks < least_first:
-                self._ambush(sampler, share, further=0)
+        """Further ambushes, where the rounds gave the sampler too few looks to be sure."""
+        share = 1.0  # of the length of a leg, which is a guess and may have been too long
+        for _ in range(_MOST_EXTRA):
+            wanted = sampler.wants(self._leg_s / self._plan.calls)
+            if wanted is None:
+                return
+            before = sampler.looks
+            self._ambush(sampler, share, further=0 if wanted == "first" else None)
+            share = share if sampler.looks > before else 0.9 * share
 
     def _inputs(self) -> list[Sequence[Value]]:
         """Fresh ones for each call of a leg."""

@@ -1,5 +1,6 @@
 """Where a worker's time goes, seen from outside."""
 
+import random
 from collections.abc import Callable
 
 import pytest
@@ -7,7 +8,9 @@ import torch
 from harness_sources import model
 
 from kernelwright.harness.contest import _aside
-from kernelwright.harness.sampling import Sampler, _Book, can_sample, mappings
+from kernelwright.harness.provenance import Kind
+from kernelwright.harness.sampling import Sampler, can_sample, mappings
+from kernelwright.harness.sightings import Book, Sightings
 from kernelwright.harness.worker import Ambush, Worker
 
 StartWorker = Callable[..., Worker]
@@ -84,22 +87,56 @@ def test_pieces_of_one_copied_library_count_together():
     assert {m.kind for m in mappings(generated, own)} == {"library"}
 
 
+def seen(*looks: dict[Kind, float]) -> Book:
+    """A book of looks."""
+    book = Book(looks=len(looks))
+    for look in looks:
+        book.book_work(look)
+    return book
+
+
+EARNED: dict[Kind, float] = {"own": 1e-3}
+BORROWED: dict[Kind, float] = {"library": 1e-3}
+
+
 @pytest.mark.parametrize(
     ("first", "later", "track"),
-    [(1.0, 0.0, "library"), (0.6, 0.0, "mixed"), (0.05, 0.02, "custom"), (0.2, 0.02, "custom")],
+    [
+        ([BORROWED] * 8, [EARNED] * 20, "library"),
+        ([BORROWED] * 5 + [EARNED] * 3, [EARNED] * 20, "mixed"),
+        ([EARNED] * 8, [EARNED] * 20, "custom"),
+        ([EARNED] * 8, [EARNED] * 20 + [BORROWED], "custom"),
+        ([BORROWED] + [EARNED] * 19, [BORROWED] + [EARNED] * 19, "custom"),
+    ],
 )
 def test_who_acts_innocent_once_it_was_stopped_is_seen_through(
-    first: float, later: float, track: str
+    first: list[dict[Kind, float]], later: list[dict[Kind, float]], track: str
 ):
-    sampler = Sampler(0, ())
-    sampler._first.telling = 6
-    sampler._first.seconds = {"library": first, "own": 1 - first}
-    sampler._later.seconds = {"library": 10 * later, "own": 10 * (1 - later)}
-    assert sampler.profile().track(1.0) == track
+    sightings = Sightings([seen(look) for look in first], [Book() for _ in first])
+    sightings.later[0] = seen(*later)
+    assert sightings.profile(native=True).track(1.0) == track
+
+
+def test_the_honest_are_seldom_doubted():
+    draw = random.Random(7)
+
+    def looks(count: int) -> list[Book]:
+        return [seen(BORROWED if draw.random() < 0.1 else EARNED) for _ in range(count)]
+
+    doubted = sum(Sightings(looks(24), looks(60)).doubtful for _ in range(300))
+    assert doubted < 0.1 * 300
+
+
+def test_one_look_that_weighs_too_much_settles_nothing():
+    sightings = Sightings([seen(EARNED) for _ in range(24)], [Book() for _ in range(24)])
+    assert sightings.settled(1.0, native=True)
+    sightings.first[3] = seen({"library": 4e-3})
+    assert sightings.profile(native=True).track(1.0) == "mixed"
+    assert not sightings.settled(1.0, native=True)
 
 
 def test_time_of_threads_that_have_ended_goes_to_those_seen_at_the_same_look():
-    book = _Book()
+    book = Book()
     book.book_ended(1.0, {"library": 1e-5})
     book.book_ended(0.0, {"own": 1.0})
     book.book_ended(0.5, {})
@@ -131,7 +168,7 @@ f.argtypes = [ctypes.c_void_p, ctypes.c_long]
 
 
 def test_the_longest_thread_counts_however_many_spin_beside_it():
-    book = _Book()
+    book = Book()
     book.looks = book.telling = 1
     book.seconds = {"own": 15e-3, "library": 1e-3}
     book.book_longest({"own": 1e-3, "library": 1e-3}, ended=0.0, wall=1e-3)
@@ -139,7 +176,7 @@ def test_the_longest_thread_counts_however_many_spin_beside_it():
 
 
 def test_threads_that_have_ended_count_for_no_longer_than_has_passed():
-    book = _Book()
+    book = Book()
     book.book_ended(15e-3, {"own": 1e-6})
     book.book_longest({"library": 1e-3, "own": 1e-6}, ended=15e-3, wall=1e-3)
     assert book.profile().longest == book.profile().longest_library == 1e-3
