@@ -23,12 +23,14 @@ from kernelwright.agents.planner import Cast
 from kernelwright.agents.ports import Evaluator, Observer, Quiet
 from kernelwright.agents.proposals import Proposals
 from kernelwright.agents.roles import Attempt, Brief, Coder, Judge, Lesson
-from kernelwright.agents.run_state import RunState, holds
+from kernelwright.agents.run_state import START, RunState, holds
 from kernelwright.agents.settings import BUILTIN_MINUTES, Settings
 from kernelwright.agents.strategies import catalogue
 from kernelwright.agents.tester import Tester
 from kernelwright.agents.turn_brief import brief_of
+from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.device import DeviceFacts
+from kernelwright.harness.parse import language_of
 from kernelwright.harness.verdict import Verdict
 from kernelwright.tasks.errors import TaskError, UsageError
 from kernelwright.tasks.task import Task
@@ -139,6 +141,7 @@ def optimize(
             settings.seed,
         )
         hardening.take_up()
+        _judge_start(journal, task, settings)
         search = Search(settings, cast, journal, asking, watcher, hardening.turn)
         ended = _search(search, folder / "checkpoints.db", halt)
         journal.record("stopped", ended.reason, {"message": ended.message})
@@ -150,6 +153,19 @@ def optimize(
         if memory:
             memory.remember(state, task, evaluator.facts)
         return Outcome(folder, champion, trouble or ended, tuple(state.attempts), journal.spent())
+
+
+def _judge_start(journal: Journal, task: Task, settings: Settings) -> None:
+    """Judge the kernel that the task starts from first: it is the parent of what follows.
+
+    One in another language than the run's is no parent, nor is one that is to be translated: they are
+    shown (`briefing`).
+    """
+    if task.start is None or task.meta.translate_to:
+        return
+    candidate = Candidate(task.start, language_of(task.start))
+    if candidate.language == settings.language and not journal.must_stop():
+        journal.evaluate(candidate, START, None, "the start kernel")
 
 
 Player = TypeVar("Player")

@@ -1,9 +1,9 @@
 """The planner: what the next turn is about, from the state of the run and the seed alone.
 
-In this order: an island without a founder gets a fresh start; a failure worth it is handed back, as long
-as repairs are at most half of the last turns; else a parent is drawn on the island whose turn it is, and
-now and then crossed with a good one of another niche. Who writes, who judges and which strategies are
-offered is the bandits' choice.
+In this order: an island without a founder gets a fresh start, unless the task brings a kernel along;
+a failure worth it is handed back, as long as repairs are at most half of the last turns; else a parent is
+drawn on the island whose turn it is, and now and then crossed with a good one of another niche. Who
+writes, who judges and which strategies are offered is the bandits' choice.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _start(
     island = (number - 1) % settings.islands
     if settings.parents == "last":
         return _from(_last(state), island)
-    if island not in state.turns.founded:
+    if island not in state.turns.founded and not _starts(state):
         return _from(None, island)
     failure = _repair(state, settings)
     if failure is not None:
@@ -67,6 +67,11 @@ def _start(
     if parent is not None and rng.random() < settings.crossover:
         other = state.archive.partner(rng, parent)
     return _from(parent, island, other)
+
+
+def _starts(state: RunState) -> bool:
+    """Whether there is a kernel to start from: then it is the founder of every island."""
+    return state.start is not None and state.start.verdict.accepted
 
 
 def _from(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from kernelwright.agents.archive import Archive, fitness, speedup
+from kernelwright.agents.archive import Archive, fitness
 from kernelwright.agents.budget import Evaluating, Spent
 from kernelwright.agents.events import Data, Event, Stored, all_kept
 from kernelwright.agents.ledger.account import Account
@@ -16,8 +16,10 @@ from kernelwright.agents.roles import Advice, Attempt, Spend, Turn
 from kernelwright.agents.traits import Traits, traits
 from kernelwright.agents.turns import Horizon, Turns, log_gain
 from kernelwright.harness.candidate import Candidate
-from kernelwright.harness.verdict import Verdict
+from kernelwright.harness.verdict import Speedup, Verdict
 
+START = 0
+"""The turn of the kernel that a task starts from."""
 _ROLES = {"judge": "judge", "tester": "tester", "audit": "auditor"}
 """Who works for an event; the Coder for all others."""
 
@@ -79,6 +81,11 @@ class RunState:
         self._session_last = 0.0
         for item in (stored or {}).values():
             self.learn(item.candidate, item.normalised)
+
+    @property
+    def start(self) -> Attempt | None:
+        """The kernel that the task starts from, where it was judged here: all turns come after it."""
+        return next(iter(self.judged.get(START, ())), None)
 
     @property
     def round(self) -> int:
@@ -163,13 +170,13 @@ class RunState:
         )
 
     def contenders(self) -> list[Attempt]:
-        """Who may be published, best first: the champion, then all that may be faster than eager.
+        """Who may be published, best first: the champion, then all that may be faster than the baseline.
 
         A burst of noise in the loop must not lose a champion: the confirmation, longer and on new
         inputs, decides.
         """
         standing = [a for a in self.attempts if a.candidate.id not in self._fallen()]
-        fast = [a for a in standing if (speedup(a) or 0.0) > 1 and not a.twin]
+        fast = [a for a in standing if _may_hold(a) and not a.twin]
         fast.sort(key=lambda a: fitness(a) or 0.0, reverse=True)
         if self.champion is None:
             return fast
@@ -250,7 +257,11 @@ class RunState:
             self.repairs.mended(attempt)
         elif verdict.verdict == "rejected":
             self._take_in_failure(attempt)
-        if not attempt.twin and self._is_champion(verdict, data["against"]):
+        if (
+            not attempt.twin
+            and attempt is not self.start
+            and self._is_champion(verdict, data["against"])
+        ):
             self.champion = attempt
 
     def _count(self, attempt: Attempt) -> None:
@@ -269,7 +280,7 @@ class RunState:
             self.task_error = message
 
     def _is_champion(self, verdict: Verdict, against: str | None) -> bool:
-        """Surely faster than eager, and than the champion of the moment if there is one."""
+        """Surely faster than the baseline, and than the champion of the moment if there is one."""
         if not holds(verdict):
             return False
         if self.champion is None:
@@ -340,10 +351,21 @@ class RunState:
             self.effort[rest] = self.effort.get(rest, Evaluating()) + took
 
 
+def baseline(verdict: Verdict) -> Speedup | None:
+    """The speedup that counts: against the task's start kernel where that was timed, else eager."""
+    return verdict.speedup.get("start") or verdict.speedup.get("eager")
+
+
 def holds(verdict: Verdict) -> bool:
-    """Whether a final verdict lets a candidate be published: accepted, and faster than eager."""
-    eager = verdict.speedup.get("eager")
-    return verdict.accepted and eager is not None and eager.low > 1
+    """Whether a final verdict lets a candidate be published: accepted, and faster than the baseline."""
+    gained = baseline(verdict)
+    return verdict.accepted and gained is not None and gained.low > 1
+
+
+def _may_hold(attempt: Attempt) -> bool:
+    gained = baseline(attempt.verdict)
+    new = attempt.round != START
+    return new and attempt.verdict.accepted and gained is not None and gained.median > 1
 
 
 def attempt_from(candidate: Candidate, data: Data) -> Attempt:

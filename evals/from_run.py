@@ -19,7 +19,7 @@ from kernelwright.agents.archive import speedup
 from kernelwright.agents.events import Event
 from kernelwright.agents.events import read as read_log
 from kernelwright.agents.roles import Attempt
-from kernelwright.agents.run_state import RunState
+from kernelwright.agents.run_state import START, RunState
 from kernelwright.evals.record import (
     AttemptRow,
     Attempts,
@@ -233,7 +233,7 @@ def _best(state: RunState) -> tuple[Attempt | None, Verdict | None, bool]:
     for attempt in state.attempts:
         final = state.confirmed.get(attempt.candidate.id)
         verdict = final or attempt.verdict
-        if not verdict.accepted:
+        if not verdict.accepted or attempt.round == START:
             continue
         gained = verdict.speedup.get("eager")
         standing.append((final is not None, gained.low if gained else 0.0, attempt, verdict))
@@ -259,6 +259,7 @@ def _kernel(run: _Run, best: Attempt, verdict: Verdict, confirmed: bool) -> Kern
     state = run.state
     parent = state.sources.get(best.parent) if best.parent else None
     file = run.folder.resolve() / "champion" / "kernel.py"
+    bundle = run.folder.resolve() / "bundle.tar.gz"
     is_published = (
         run.card is not None
         and run.card.get("kernel", {}).get("candidate") == best.candidate.id
@@ -281,6 +282,7 @@ def _kernel(run: _Run, best: Attempt, verdict: Verdict, confirmed: bool) -> Kern
         parent=Source(id=parent.id, source=parent.source) if parent else None,
         note=note,
         floor_ms=floor_ms,
+        bundle=str(Path(*bundle.parts[-3:])) if is_published and bundle.is_file() else None,
     )
 
 
@@ -296,7 +298,8 @@ def _why_unknown(kernel: Kernel) -> dict[str, str]:
         reasons["best.parent"] = "a first idea"
     if kernel.path is None:
         reasons["best.path"] = "not published: not shown to be faster than eager"
-    reasons["best.bundle"] = "no bundle was made"
+    if kernel.bundle is None:
+        reasons["best.bundle"] = "no bundle was made"
     return reasons
 
 

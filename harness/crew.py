@@ -96,17 +96,20 @@ class Crew(contextlib.ExitStack):
             setup = self._setup(candidate.source, "ModelNew", form)
         return self._start(replace(setup, variant=variant, threads=threads), nursery)
 
-    def champion(self, champion: Candidate) -> Worker:
-        """The champion in a new process, ready to be timed. Raises HarnessError when it fails."""
+    def rival(self, rival: Candidate, name: str) -> Worker:
+        """The champion or the start kernel in a new process, ready to be timed.
+
+        Raises HarnessError when it fails.
+        """
         try:
-            worker = self.candidate(champion)
+            worker = self.candidate(rival)
             try:
                 self._warm(worker)
             except BaseException:
                 worker.close()
                 raise
         except Fault as error:
-            raise HarnessError(f"the champion {champion.id} failed: {error.message}") from error
+            raise HarnessError(f"the {name} {rival.id} failed: {error.message}") from error
         return worker
 
     def eager(self) -> Worker:

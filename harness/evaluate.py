@@ -32,6 +32,7 @@ from kernelwright.harness.peaks import device_facts
 from kernelwright.harness.probing import Outcome, Prober
 from kernelwright.harness.repeats import check_retouched, check_state_follows
 from kernelwright.harness.sandbox import level
+from kernelwright.harness.starting import started, wrong_language
 from kernelwright.harness.target import Target, eager_call, target
 from kernelwright.harness.timing import Timings
 from kernelwright.harness.verdict import Finding, Samples, Speedup, Stage, Verdict
@@ -39,6 +40,7 @@ from kernelwright.harness.worker import Worker
 from kernelwright.tasks.errors import UsageError
 from kernelwright.tasks.task import Task
 
+_NAMES = {"champion": "champion", "start": "start kernel"}
 _DOUBTS = 3
 """Peaks are measured so many times again before a kernel is called faster than possible."""
 
@@ -128,6 +130,7 @@ class Evaluator:
             self.reference.bytes_moved(own.inputs, self.reference.run(model, own.inputs), model),
         )
         self.floor = roofline.floor(self.facts, *self._work)
+        self._start = started(self.task, self._checks, self.facts.kind)
         self._prober = Prober(self._crew, (form, *self._further), self._checks.call)
         self._known: dict[str, Probe] = {}
         self.learn(casebook.known(self.task))
@@ -226,10 +229,13 @@ class Evaluator:
     # -- stages -----------------------------------------------------------------------------------
 
     def _stage_parse(self, trial: _Trial) -> None:
-        """Is it Python that defines ModelNew? Nothing is run."""
+        """Is it Python that defines ModelNew, in the language asked for? Nothing is run."""
         problem = parse_problem(trial.candidate.source)
         if problem:
             raise Fault(*problem)
+        wrong = wrong_language(self.task, trial.candidate.source)
+        if wrong:
+            raise wrong
 
     def _stage_build(self, trial: _Trial) -> None:
         """Load the candidate in a cage; its C++ is built on the way."""
@@ -274,11 +280,14 @@ class Evaluator:
                 rivals["compile"] = compiled
         else:
             reasons["speedup.compile"] = "measured only when a champion is confirmed"
-        rival = trial.champion
+        others = {"champion": trial.champion}
+        if self._start is not None:
+            others["start"] = None if self._start.untimed else self._start.candidate
         with contextlib.ExitStack() as stack:
-            if rival is not None and rival.id != trial.candidate.id:
-                rivals["champion"] = self._crew.champion(rival)
-                stack.callback(rivals["champion"].close)
+            for name, rival in others.items():
+                if rival is not None and rival.id != trial.candidate.id:
+                    rivals[name] = self._crew.rival(rival, _NAMES[name])
+                    stack.callback(rivals[name].close)
             outcome = self.contest.hold(
                 trial.running, lambda: self._checks.again(trial.candidate), rivals, trial.effort
             )
@@ -295,11 +304,16 @@ class Evaluator:
                 f" {(self.floor.seconds or 0) * 1e6:.1f} us",
             )
         speedup: dict[str, Speedup | None] = {"eager": timings.speedup("eager"), "compile": None}
-        for name in ("compile", "champion"):
+        times: dict[str, float | None] = {"compile": None}
+        if self._start is not None and "start" not in rivals:
+            speedup["start"] = times["start"] = None
+            reasons["speedup.start"] = self._start.untimed or "it is the start kernel itself"
+        for name in ("compile", "champion", "start"):
             if name in rivals:
                 speedup[name] = timings.speedup(name)
-        times: dict[str, float | None] = {"compile": None}
         track = outcome.profile.track(seconds) if outcome.profile else None
+        if track == "library" and self.task.meta.translate_to:
+            raise Fault("wrong_language", "libraries do the work: a translation is to do it itself")
         times.update({name: timings.median_ms(name) for name in timings.seconds})
         trial.verdict = replace(
             trial.verdict,

@@ -9,6 +9,8 @@ import ast
 
 _NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 """What `ast.parse` raises for hostile text, null bytes and deep nesting included."""
+LANGUAGE_NAMES = {"cpp": "C++", "cuda": "CUDA", "triton": "Triton", "python": "Python"}
+"""Languages as people write them."""
 
 
 def parse_problem(source: str) -> tuple[str, str] | None:
@@ -39,17 +41,24 @@ def _defined(tree: ast.AST) -> set[str]:
 
 
 def language_of(source: str) -> str:
-    """`cpp`, `triton` or `python`, by what the file imports."""
+    """`cpp`, `cuda`, `triton` or `python`, by what the file imports."""
     try:
         tree = ast.parse(source)
     except _NOT_PYTHON:
         return "python"
     modules: set[str] = set()
+    inline: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             modules.add(node.module or "")
+            if node.module == "kernelwright.inline":
+                inline |= {alias.name for alias in node.names}
+    if "cuda" in inline or "cupy" in modules:
+        return "cuda"
+    if "triton" in modules and "cpp" not in inline:
+        return "triton"
     if modules & {"kernelwright.inline", "torch.utils.cpp_extension"}:
         return "cpp"
-    return "triton" if "triton" in modules else "python"
+    return "python"

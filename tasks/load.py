@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kernelwright.tasks.errors import TaskError
 from kernelwright.tasks.metadata import read_metadata
+from kernelwright.tasks.start import read_start
 from kernelwright.tasks.subsets import Variant, parse
 from kernelwright.tasks.task import Task
 
@@ -73,7 +74,8 @@ def read_task(path: Path, name: str) -> Task:
         raise TaskError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise TaskError(f"{path} is not Python: not UTF-8 text (byte {error.start})") from error
-    return Task(name, source, path.resolve(), read_metadata(_checked_tree(source, path), str(path)))
+    meta = read_metadata(_checked_tree(source, path), str(path))
+    return Task(name, source, path.resolve(), meta, read_start(path, meta))
 
 
 def parse_source(source: str, where: str) -> ast.Module:

@@ -10,6 +10,9 @@ from kernelwright.tasks.arithmetic import parse_expression
 from kernelwright.tasks.errors import TaskError
 from kernelwright.tasks.task import TaskMeta
 
+LANGUAGES = ("cpp", "cuda", "triton")
+"""What a start kernel can be translated to."""
+
 
 def read_metadata(tree: ast.Module, where: str) -> TaskMeta:
     """The `TaskMeta` that a file declares; the defaults when it declares none.
@@ -118,6 +121,19 @@ def _modes(value: object) -> tuple[str, ...]:
     return modes
 
 
+def _relative_path(value: object) -> str | None:
+    if value is not None and (not isinstance(value, str) or not value.endswith(".py")):
+        raise TypeError("the name of a .py file beside the task")
+    return value
+
+
+def _languages(value: object) -> tuple[str, ...]:
+    languages = (value,) if isinstance(value, str) else _texts(value)
+    if not languages or not set(languages) <= set(LANGUAGES):
+        raise TypeError(f"one or more of {', '.join(LANGUAGES)}")
+    return languages
+
+
 def _variants(value: object) -> tuple[Mapping[str, int], ...]:
     if not isinstance(value, list | tuple) or not all(_is_variant(v) for v in value):
         raise TypeError("a list of dictionaries from a constant's name to an integer")
@@ -147,4 +163,6 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "full": _variants,
     "operations": _optional_text,
     "bytes_moved": _optional_text,
+    "start": _relative_path,
+    "translate_to": _languages,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from dataclasses import replace
 
 from kernelwright.tasks.errors import TaskError
 from kernelwright.tasks.task import Task
@@ -26,7 +27,7 @@ def resized(task: Task, sizes: Mapping[str, int], name: str) -> Task:
             left -= set(hit)
     if left:
         raise TaskError(f"{task.path or task.name} assigns no constant {min(left)}")
-    return Task(name, "".join(lines), task.path, task.meta)
+    return replace(task, name=name, source="".join(lines))
 
 
 def assigned(node: ast.stmt) -> list[str]:

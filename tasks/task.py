@@ -48,6 +48,11 @@ class TaskMeta:
     Not tried otherwise."""
     operations: str | None = None
     bytes_moved: str | None = None
+    start: str | None = None
+    """A kernel to start from and to beat: a candidate's file, as a path from the task's own folder."""
+    translate_to: tuple[str, ...] = ()
+    """Where the start kernel is to be translated: the languages (`cpp`, `cuda`, `triton`) of which a
+    kernel must be written in one. Empty: it is to be made faster, in whatever language."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,14 @@ class Task:
     source: str
     path: Path | None = None
     meta: TaskMeta = field(default_factory=TaskMeta)
+    start: str | None = None
+    """Text of the kernel that `meta.start` names."""
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the reference source, hex."""
-        return hashlib.sha256(self.source.encode()).hexdigest()
+        """SHA-256, hex, of the reference source, and of the start kernel where there is one."""
+        texts = [self.source] if self.start is None else [self.source, self.start]
+        return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
     @property
     def shown(self) -> str:

@@ -19,6 +19,7 @@ from kernelwright.agents.exemplars import exemplar
 from kernelwright.agents.roles import Advice, Attempt, Brief, Strategy
 from kernelwright.agents.strategies import named
 from kernelwright.agents.wording import clip
+from kernelwright.harness.parse import LANGUAGE_NAMES, language_of
 from kernelwright.tasks.errors import UsageError
 
 MOST_BESIDE = 20_000
@@ -43,8 +44,26 @@ def front(brief: Brief, *, with_format: bool = True) -> str:
         "turn_front",
         task=brief.task.name,
         source=code(brief.task.shown),
+        start=_start(brief),
         device=device(brief.device, brief.language),
         format=prompt(f"languages/{brief.language}") + "\n" if with_format else "",
+    )
+
+
+def _start(brief: Brief) -> str:
+    """The start kernel, where it is no parent: one to translate, or one in another language."""
+    text, asked = brief.task.start, brief.task.meta.translate_to
+    if text is None:
+        return ""
+    written = language_of(text)
+    if not asked and written == brief.language:
+        return ""
+    name = "translate" if asked else "start"
+    return prompt(
+        name,
+        source=code(text),
+        written=LANGUAGE_NAMES[written],
+        asked=LANGUAGE_NAMES[brief.language],
     )
 
 

@@ -1,7 +1,7 @@
 """The folder of a run, `kernels_out/<task>/<run>/`, and how files get into it.
 
 run.json            what was asked for, so that `--resume` needs no more than the run's name
-task.py             the reference, as it was
+task.py             the reference, as it was; beside it the kernel that it starts from, if it has one
 run.db              the event log, the one truth (`agents/events.py`)
 checkpoints.db      where the loop stood
 report.md           the history of attempts, for people
@@ -185,7 +185,11 @@ def create_run(out: Path, task: Task, asked: Asked) -> RunFolder:
     run = RunFolder(task_folder(out, task.name) / f"{now}-{secrets.token_hex(2)}")
     try:
         run.path.mkdir(parents=True)
-        (run.path / "task.py").write_text(task.source, encoding="utf-8")
+        run.task.write_text(task.source, encoding="utf-8")
+        if task.start is not None and task.meta.start is not None:
+            start = run.path / task.meta.start
+            start.parent.mkdir(parents=True, exist_ok=True)
+            start.write_text(task.start, encoding="utf-8")
         (run.path / "run.json").write_text(asked_text(asked))
     except OSError as error:
         where = error.filename or run.path

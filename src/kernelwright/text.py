@@ -9,7 +9,12 @@ from kernelwright.agents.models.prices import Quote
 from kernelwright.agents.roles import Attempt
 from kernelwright.harness.verdict import Speedup, Verdict
 
-BASELINES = {"eager": "PyTorch eager", "compile": "torch.compile", "champion": "the champion"}
+BASELINES = {
+    "eager": "PyTorch eager",
+    "compile": "torch.compile",
+    "champion": "the champion",
+    "start": "start kernel",
+}
 
 
 def ratio(speedup: Speedup | None) -> str:

@@ -183,6 +183,9 @@ def test_the_language_of_a_kernel() -> None:
 
     assert language_of(KERNEL) == "cpp"
     assert language_of("import triton.language as tl\nimport triton") == "triton"
+    assert language_of("import triton\nfrom kernelwright.inline import tuned") == "triton"
+    assert language_of("from kernelwright.inline import cuda, tuned") == "cuda"
+    assert language_of("import cupy") == "cuda"
     assert language_of("import torch") == "python"
     assert language_of("not python at all") == "python"
 

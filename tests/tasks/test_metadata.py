@@ -14,7 +14,9 @@ def test_no_metadata_gives_the_defaults(task):
     assert task(HEAD + REST).meta == TaskMeta()
 
 
-def test_every_field_survives_the_file(task):
+def test_every_field_survives_the_file(task, tmp_path):
+    (tmp_path / "start").mkdir()
+    (tmp_path / "start" / "op.py").write_text("class ModelNew: ...")
     meta = TaskMeta(
         title="An operator",
         category="softmax",
@@ -28,6 +30,8 @@ def test_every_field_survives_the_file(task):
         full=({"N": 4096},),
         operations="2 * N * M",
         bytes_moved="4 * N",
+        start="start/op.py",
+        translate_to=("cpp", "cuda"),
     )
     fields = dataclasses.asdict(meta)
     assert all(value != getattr(TaskMeta(), name) for name, value in fields.items())
@@ -52,6 +56,11 @@ def test_every_field_survives_the_file(task):
         ("{'operations': 12}", "TASK['operations'] must be a string"),
         ("{'operations': 'N * K'}", "TASK['operations'] names K, which the file never assigns"),
         ("{'bytes_moved': 'open(N)'}", "TASK['bytes_moved']: 'open(N)' may hold only"),
+        ("{'start': 3}", "TASK['start'] must be the name of a .py file beside the task"),
+        (
+            "{'translate_to': 'rust'}",
+            "TASK['translate_to'] must be one or more of cpp, cuda, triton",
+        ),
         ("{'title': str(3)}", "TASK['title'] must be a literal"),
         ("dict(title='x')", "TASK must be a literal dictionary"),
     ],

@@ -1,0 +1,39 @@
+"""The kernel that a task starts from: a candidate's file beside the task's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kernelwright.tasks.errors import TaskError
+from kernelwright.tasks.task import TaskMeta
+
+
+def read_start(path: Path, meta: TaskMeta) -> str | None:
+    """The text of the start kernel of the task in the file `path`; None where it names none.
+
+    It must lie in the task's folder or below it: a task brings along what is its own, and shows a
+    model no other file. Raises TaskError.
+    """
+    if meta.start is None:
+        if meta.translate_to:
+            raise TaskError(
+                f"{path}: TASK['translate_to'] needs TASK['start'], the kernel to translate"
+            )
+        return None
+    folder = path.resolve().parent
+    file = (folder / meta.start).resolve()
+    if not file.is_relative_to(folder):
+        raise TaskError(f"{path}: TASK['start'] leaves the task's folder: {meta.start}")
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise TaskError(
+            f"{path}: TASK['start']: cannot read {meta.start}: {error.strerror}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise TaskError(f"{path}: TASK['start']: {meta.start} is not UTF-8 text") from error
+    if "ModelNew" not in text:
+        raise TaskError(
+            f"{path}: TASK['start']: {meta.start} defines no ModelNew, as a kernel does"
+        )
+    return text
