@@ -19,6 +19,7 @@ from kernelwright import __version__
 from kernelwright.agents.models.keys import guard_traces
 from kernelwright.commands import (
     bench,
+    bundle,
     compare,
     doctor,
     leaderboard,
@@ -42,6 +43,7 @@ COMMANDS = (
     leaderboard,
     compare,
     report,
+    bundle,
     tasks,
     models,
     memory,

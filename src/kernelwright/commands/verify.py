@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from kernelwright import text
+from kernelwright.commands import bundle
 from kernelwright.commands.arguments import Subparsers, add_command, add_json, at_least_one, seed
 from kernelwright.console import Console
 from kernelwright.harness.candidate import Candidate
@@ -24,10 +25,17 @@ EXIT_STATUS: dict[Outcome, int] = {
 
 
 def add_parser(commands: Subparsers) -> None:
-    """Declare `verify TASK KERNEL`."""
+    """Declare `verify TASK KERNEL` and `verify --bundle FILE`."""
     parser = add_command(commands, "verify", "judge a kernel: is it right, and how fast is it")
-    parser.add_argument("task", metavar="TASK", help="a task file, or a name from `tasks list`")
-    parser.add_argument("kernel", metavar="KERNEL", help="a Python file that defines ModelNew")
+    parser.add_argument(
+        "task", metavar="TASK", nargs="?", help="a task file, or a name from `tasks list`"
+    )
+    parser.add_argument(
+        "kernel", metavar="KERNEL", nargs="?", help="a Python file that defines ModelNew"
+    )
+    parser.add_argument(
+        "--bundle", metavar="FILE", help="judge the champion of a bundle, and compare with its card"
+    )
     parser.add_argument("--threads", type=at_least_one, metavar="N", help="default: every core")
     parser.add_argument(
         "--seed", type=seed, metavar="N", help="draw the same inputs again (default: secret ones)"
@@ -38,6 +46,10 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Judge the kernel; the status says how it went."""
+    if args.bundle is not None:
+        return _bundle(args, console)
+    if args.task is None or args.kernel is None:
+        raise UsageError("verify what? give TASK and KERNEL, or --bundle FILE (see --help)")
     candidate = read_candidate(args.kernel)
     try:
         verdict = _judge(args, candidate, console)
@@ -52,6 +64,16 @@ def run(args: argparse.Namespace, console: Console) -> int:
         raise TaskError(text.first_line(verdict.findings[0].message))
     for line in text.describe(verdict):
         console.show(line)
+    return EXIT_STATUS[verdict.verdict]
+
+
+def _bundle(args: argparse.Namespace, console: Console) -> int:
+    """Judge the champion of a bundle; the status says how it went."""
+    if args.task is not None:
+        raise UsageError("--bundle brings its own task and kernel: leave TASK and KERNEL out")
+    verdict = bundle.judged_again(args, console)
+    if verdict.verdict == "task_error":
+        raise TaskError(text.first_line(verdict.findings[0].message))
     return EXIT_STATUS[verdict.verdict]
 
 
