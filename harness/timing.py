@@ -26,6 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from kernelwright.harness import interval
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault
 from kernelwright.harness.sampling import Sampler
@@ -36,7 +37,6 @@ _AMBUSHES = 0.5
 """Share of the rounds before which there is an ambush."""
 _PROBE_LEGS = 3
 """Legs on which the probes are spread at the least."""
-_DRAWS = 2000
 _MOST_EXTRA = 80
 """Where the rounds gave a sampler too few looks, so many more ambushes follow at the most."""
 
@@ -88,23 +88,11 @@ class Timings:
         return statistics.median(self.seconds[name]) * 1e3
 
     def speedup(self, baseline: str, subject: str = "candidate") -> Speedup:
-        """Median of paired ratios baseline/subject with its 95% bootstrap interval.
-
-        Starts are drawn first, then rounds within each (Davison and Hinkley, Bootstrap Methods, 3.8).
-        """
+        """Median of paired ratios baseline/subject with its 95% interval (`interval.py`)."""
         ratios = np.array(self.seconds[baseline]) / np.array(self.seconds[subject])
-        random = np.random.default_rng(0)
-        starts = np.split(ratios, np.cumsum(self.starts)[:-1]) if self.starts else [ratios]
-        medians = np.empty(_DRAWS)
-        for i in range(_DRAWS):
-            drawn = random.integers(0, len(starts), len(starts)) if len(starts) > 1 else [0]
-            medians[i] = np.median(
-                np.concatenate(
-                    [starts[k][random.integers(0, len(starts[k]), len(starts[k]))] for k in drawn]
-                )
-            )
-        low, high = np.quantile(medians, [0.025, 0.975])
-        return Speedup(float(np.median(ratios)), float(low), float(high), len(ratios))
+        groups = np.split(ratios, np.cumsum(self.starts)[:-1]) if self.starts else [ratios]
+        low, high = interval.of_median(groups)
+        return Speedup(float(np.median(ratios)), low, high, len(ratios))
 
 
 def wake_up_seconds(worker: Worker, samples: int = 30) -> float:
