@@ -9,7 +9,7 @@ Mutants of the task go through the oracle and the comparison that judge candidat
 A mutant that a case of finite inputs rejects is killed. One that passes them all is a survivor, and the
 task weak, unless its float64 outputs are the reference's to 13 digits: then it is killed by special
 values, or `equivalent`.
-They run in this process: all are made from the user's own reference. Not for candidates.
+They run in this process: all are made from a reference that was vetted. Not for candidates.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from kernelwright.harness.answers import Answer, agree, answers, passes, same, t
 from kernelwright.harness.comparison import compare
 from kernelwright.harness.oracle import Case, Oracle
 from kernelwright.harness.subject import exact
+from kernelwright.harness.vetting import vet
 from kernelwright.harness.worker import Value
 from kernelwright.tasks.audits import AuditRecord, MutantFound
 from kernelwright.tasks.errors import TaskError
@@ -73,6 +74,7 @@ def audit(
 
     Raises TaskError where the task cannot be judged at all.
     """
+    vet(task)
     bench = _Bench(task, seed)
     bench.check_itself()
     deadline = time.monotonic() + seconds

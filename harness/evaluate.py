@@ -36,6 +36,7 @@ from kernelwright.harness.starting import started, wrong_language
 from kernelwright.harness.target import Target, eager_call, target
 from kernelwright.harness.timing import Timings
 from kernelwright.harness.verdict import Finding, Samples, Speedup, Stage, Verdict
+from kernelwright.harness.vetting import vet
 from kernelwright.harness.worker import Worker
 from kernelwright.tasks.errors import UsageError
 from kernelwright.tasks.task import Task
@@ -104,6 +105,7 @@ class Evaluator:
         self._stack.close()
 
     def _open(self) -> None:
+        vet(self.task)
         form = own_form(self.task, self._seed)
         self.oracle = form.oracle
         self.reference = self.oracle.reference

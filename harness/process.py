@@ -12,7 +12,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,8 @@ class Setup:
     """Threads of PyTorch and OpenMP; None: the nursery's."""
     writable: bool = False
     """Whether inputs may be written, to find out who does."""
+    memory: int | None = None
+    """Bytes that it may take in its cage; None: what the cage allows."""
 
 
 class Process:
@@ -83,9 +85,12 @@ class Process:
         self.socket = ours
         scratch = str(self.folder / "tmp")
         read = (*python_folders(), str(self.folder / "builds"))
+        cage = Cage(scratch, read, user=user)
+        if setup.memory is not None:
+            cage = replace(cage, memory=setup.memory)
         config = {
             "arena_size": self.arena.size,
-            "cage": asdict(Cage(scratch, read, user=user)),
+            "cage": asdict(cage),
             "caged": setup.caged,
             "writable": setup.writable or not setup.caged,
             "cpus": nursery.cpus,

@@ -50,8 +50,10 @@ class Zygote:
         if not self._alone:
             prctl(PR_SET_CHILD_SUBREAPER, 1)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-        # The name that candidates import; loaded here because the cage hides this package's files.
+        # The name that candidates import, and what tries a task (`vetting.py`); loaded here because the
+        # cage hides this package's files.
         importlib.import_module("kernelwright.inline")
+        importlib.import_module("kernelwright.tasks.reference")
         gc.collect()
         gc.freeze()  # workers collect only what is theirs: torch's heap costs 60 ms a round
         self._send({"torch": torch.__version__})

@@ -1,6 +1,7 @@
 """Finds a task by path or by name and reads it, without running any of it.
 
-Covers: plain files anywhere, and the suites that ship as folders beside this file (`core/softmax`).
+Covers: plain files anywhere, the suites that ship as folders beside this file (`core/softmax`), and suites
+of others by where they lie (`foreign.py`).
 Does not cover: running the reference (`reference.py`).
 """
 
@@ -10,12 +11,17 @@ import ast
 import difflib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kernelwright.tasks.errors import TaskError
+from kernelwright.tasks.loaders.loader import Loaded
 from kernelwright.tasks.metadata import read_metadata
 from kernelwright.tasks.start import read_start
 from kernelwright.tasks.subsets import Variant, parse
 from kernelwright.tasks.task import Task
+
+if TYPE_CHECKING:
+    from kernelwright.tasks.foreign import Foreign
 
 _SUITES = Path(__file__).resolve().parent
 
@@ -23,6 +29,7 @@ _SUITES = Path(__file__).resolve().parent
 def load_task(spec: str | Path) -> Task:
     """The task that `spec` means: a `.py` file, `suite/name`, or the bare name of a bundled task.
 
+    Or one of a suite of others: `kernelbench:PATH/level1/19_ReLU`.
     Raises TaskError, in one line, when there is no such file or name, or when the file is not a
     task: not Python, no `Model`, no `get_inputs`, or a `TASK` dictionary that cannot be read.
     """
@@ -30,6 +37,9 @@ def load_task(spec: str | Path) -> Task:
         bundled = _bundled(spec)
         if bundled:
             return bundled
+    other = _foreign(str(spec))
+    if other and other.task:
+        return other.one()
     path = Path(spec).expanduser()
     _must_be_python_file(path, str(spec))
     suite = path.resolve().parent
@@ -43,21 +53,59 @@ def suites() -> list[str]:
 
 
 def list_suite(name: str) -> list[Task]:
-    """The tasks of a bundled suite or of a variant of one (`core-mini`), sorted by name.
+    """The tasks of a suite: bundled, a variant of one (`core-mini`), or of others (`foreign.py`).
 
     Raises TaskError for an unknown suite.
     """
+    return list(load_suite(name).tasks)
+
+
+def load_suite(name: str) -> Loaded:
+    """The same, with the tasks that were refused."""
+    other = _foreign(name)
+    if other is None:
+        return Loaded(name, tuple(_list_bundled(name)))
+    if other.task:
+        raise TaskError(f"{name} is no suite: {other.root} is one, and the rest names a task of it")
+    return other.load()
+
+
+def _list_bundled(name: str) -> list[Task]:
     if name in suites():
         return [read_task(file, f"{name}/{file.stem}") for file in _files(_SUITES / name)]
     variant = _variant(name)
     if variant is None:
-        raise TaskError(f"no suite {name!r}{_did_you_mean(name, suites())}")
-    return variant.of(list_suite(variant.suite), name)
+        raise TaskError(
+            f"no suite {name!r}{_did_you_mean(name, suites())}, nor a checkout of a suite that is known"
+        )
+    return variant.of(_list_bundled(variant.suite), name)
 
 
 def is_suite(name: str) -> bool:
-    """Whether `name` is a bundled suite or a variant of one."""
-    return name in suites() or _variant(name) is not None
+    """Whether `name` is a suite: bundled, a variant of one, or of others by where it lies."""
+    if name in suites() or _variant(name) is not None:
+        return True
+    other = _foreign(name)
+    return other is not None and not other.task
+
+
+def suite_of(task: Task) -> str | None:
+    """What to say to have all of its suite; None for a file of its own."""
+    other = _foreign(task.spec) if task.spec else None
+    if other is not None:
+        return f"{other.loader.name}{other.form}:{other.root}"
+    return task.name.rpartition("/")[0] or None
+
+
+def is_bundled(task: Task) -> bool:
+    """Whether a task ships with kernelwright."""
+    return task.path is not None and _SUITES in task.path.parents
+
+
+def _foreign(name: str) -> Foreign | None:
+    from kernelwright.tasks.foreign import find  # loaders read tasks, as this module does
+
+    return None if name in suites() else find(name)
 
 
 def _variant(name: str) -> Variant | None:
@@ -74,7 +122,7 @@ def read_task(path: Path, name: str) -> Task:
         raise TaskError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise TaskError(f"{path} is not Python: not UTF-8 text (byte {error.start})") from error
-    meta = read_metadata(_checked_tree(source, path), str(path))
+    meta = read_metadata(checked_tree(source, path), str(path))
     return Task(name, source, path.resolve(), meta, read_start(path, meta))
 
 
@@ -89,7 +137,8 @@ def parse_source(source: str, where: str) -> ast.Module:
         raise TaskError(f"{where} is not Python: {error}") from error
 
 
-def _checked_tree(source: str, path: Path) -> ast.Module:
+def checked_tree(source: str, path: Path) -> ast.Module:
+    """The syntax tree of a task. Raises TaskError for what is not Python, or no task."""
     tree = parse_source(source, str(path))
     names = set(_bound_names(tree.body))
     if "Model" not in names:

@@ -65,6 +65,8 @@ class Task:
     meta: TaskMeta = field(default_factory=TaskMeta)
     start: str | None = None
     """Text of the kernel that `meta.start` names."""
+    spec: str | None = field(default=None, compare=False)
+    """What to say to have it again, where its name is not enough: `kernelbench:PATH/level1/19_ReLU`."""
 
     @property
     def hash(self) -> str:

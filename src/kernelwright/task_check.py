@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from kernelwright.harness import roofline
-from kernelwright.harness.audit import audit
+from kernelwright.harness.audit import MOST_SECONDS, audit
 from kernelwright.harness.device import DeviceFacts
+from kernelwright.harness.vetting import Vetting
 from kernelwright.tasks import audits
 from kernelwright.tasks.errors import TaskError
 from kernelwright.tasks.reference import Reference
@@ -46,13 +47,24 @@ class Checked:
 
 
 def check(
-    task: Task, facts: DeviceFacts, *, anew: bool = False, progress: Progress | None = None
+    task: Task,
+    facts: DeviceFacts,
+    vetting: Vetting,
+    *,
+    anew: bool = False,
+    audit_seconds: float = MOST_SECONDS,
+    progress: Progress | None = None,
 ) -> Checked:
     """Run the reference in every shape, audit it where no audit of exactly this source is known.
 
-    `anew`: audit it in any case. Nothing that the task's own file does wrong is raised: it is a fault.
+    `anew`: audit it in any case. One that is not ours is tried in the sandbox first. Nothing that the
+    task's own file does wrong is raised: it is a fault.
     """
     faults: list[str] = []
+    try:
+        vetting.vet(task)
+    except TaskError as error:
+        return Checked(task, 0, "", None, (str(error),))
     floor: float | None = None
     runs = 0
     runnable = False
@@ -67,12 +79,15 @@ def check(
             floor, runnable = least, True
             if least is None:
                 faults.append("no floor: neither bytes nor operations are known")
-    if 1 + len(task.meta.shapes) + len(task.meta.hidden) < LEAST_SHAPES:
+    shapes = 1 + len(task.meta.shapes) + len(task.meta.hidden)
+    if (
+        shapes < LEAST_SHAPES and task.spec is None
+    ):  # whoever wrote a suite of others chose its shapes
         faults.append("one shape only: declare others in TASK['shapes'] or TASK['hidden']")
     record = None if anew else audits.recorded(task)
     if record is None and runnable:
         try:
-            record = audit(task, progress=progress)
+            record = audit(task, seconds=audit_seconds, progress=progress)
             audits.keep(record)
         except TaskError as error:
             faults.append(f"audit: {error}")

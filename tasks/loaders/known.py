@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from kernelwright.tasks.loaders.kernelbench import KernelBench
+from kernelwright.tasks.loaders.kernelbench_hard import KernelBenchHard
 from kernelwright.tasks.loaders.loader import Loader
+from kernelwright.tasks.loaders.multikernelbench import MultiKernelBench
+from kernelwright.tasks.loaders.robust_kbench import RobustKBench
 
-LOADERS: tuple[Loader, ...] = ()
+LOADERS: tuple[Loader, ...] = (
+    KernelBench(),
+    RobustKBench(),
+    MultiKernelBench(),
+    KernelBenchHard(),
+)

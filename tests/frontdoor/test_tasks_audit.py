@@ -9,6 +9,7 @@ import pytest
 
 from kernelwright.cli import main
 from kernelwright.commands import tasks as command
+from kernelwright.tasks.loaders.loader import Loaded
 from kernelwright.work_bar import bar
 
 WEAK = """
@@ -70,7 +71,7 @@ def test_a_suite_goes_on_after_a_task_that_cannot_be_judged(
     broken = write("broken.py", SOUND.replace("torch.tanh(", "torch.no_such("))
     suite = [command.load_task(p) for p in (broken, write("sound.py", SOUND))]
     monkeypatch.setattr(command, "is_suite", lambda name: name == "mine")
-    monkeypatch.setattr(command, "list_suite", lambda name: suite)
+    monkeypatch.setattr(command, "load_suite", lambda name: Loaded(name, tuple(suite)))
     assert main(["tasks", "audit", "mine"]) == 2
     shown = capfd.readouterr()
     assert "sound" in shown.out

@@ -8,10 +8,11 @@ from pathlib import Path
 from kernelwright.agents.archive import fitness
 from kernelwright.agents.roles import Attempt
 from kernelwright.bench.plan import Plan
-from kernelwright.evals.batch import broken_off
+from kernelwright.evals.batch import AGAIN, broken_off
 from kernelwright.evals.from_run import is_run, task_result
 from kernelwright.evals.judge import candidate_in, verdict_in
 from kernelwright.evals.pool import Ended, Unit
+from kernelwright.evals.purse import Purse, budget_words
 from kernelwright.evals.record import AttemptRow, Attempts, Cost, Kernel, Samples, TaskResult
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.verdict import Verdict
@@ -28,6 +29,7 @@ class Searches:
         self._plan = plan
         self._tasks = {task.name: task for task in plan.tasks}
         self._runs = plan.folder / "runs"
+        self.purse = self._filled(plan)
 
     def unit(self, name: str) -> Unit:
         """The search of a task."""
@@ -36,7 +38,8 @@ class Searches:
         run = self._latest(name)
         if run is not None:
             words += ["--resume", run.name]
-        return Unit(name, tuple(words), _log(self._plan, name))
+        late = None if self.purse is None else lambda: self._budget(name)
+        return Unit(name, tuple(words), _log(self._plan, name), late=late)
 
     def result(self, name: str, ended: Ended) -> TaskResult:
         """What the search came to, or how it broke off."""
@@ -44,10 +47,32 @@ class Searches:
         if run is None or ended.status == _BAD_TASK:
             return broken_off(name, self._plan.device, ended)
         found = task_result(run)
+        if ended.skipped is not None:
+            again = {"state": "failed", "reason": ended.skipped, "device": self._plan.device}
+            return found.model_copy(update=again)
         if ended.status < 0:  # killed amid the search: the log does not know
             how = signal.Signals(-ended.status).name
             return found.model_copy(update={"state": "failed", "reason": f"killed by {how}"})
         return found.model_copy(update={"device": self._plan.device})
+
+    def _filled(self, plan: Plan) -> Purse | None:
+        """The budget of the batch, with what earlier sessions have spent of it."""
+        if not plan.totals:
+            return None
+        spent: dict[str, Cost] = {}
+        waiting: list[str] = []
+        for result in plan.record.on(plan.device):
+            run = self._latest(result.task)
+            if result.state in AGAIN:
+                waiting.append(result.task)
+                result = task_result(run) if run else result  # killed ones have no result yet
+            spent[result.task] = result.spent
+        return Purse(plan.totals, plan.most, spent, waiting)
+
+    def _budget(self, name: str) -> list[str]:
+        """The task's part of what is left, as options. Raises NotNow."""
+        assert self.purse is not None
+        return list(budget_words(self.purse.take(name)))
 
     def _latest(self, name: str) -> Path | None:
         folder = task_folder(self._runs, name)
@@ -57,6 +82,8 @@ class Searches:
 
 class Judgements:
     """Kernels of others: every one has a final verdict; a task's best stands for it."""
+
+    purse = None  # nobody spends
 
     def __init__(self, plan: Plan) -> None:
         assert plan.kernels is not None
@@ -141,6 +168,8 @@ def _row(candidate: Candidate, verdict: Verdict) -> AttemptRow:
 
 def _spec(task: Task) -> str:
     """What finds the task again."""
+    if task.spec is not None:
+        return task.spec
     return task.name if "/" in task.name or task.path is None else str(task.path)
 
 

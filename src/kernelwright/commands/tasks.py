@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,23 @@ from kernelwright.console import Console
 from kernelwright.tasks import audits
 from kernelwright.tasks.audits import AuditRecord
 from kernelwright.tasks.errors import TaskError
-from kernelwright.tasks.load import is_suite, list_suite, load_task, suites
+from kernelwright.tasks.load import (
+    is_suite,
+    list_suite,
+    load_suite,
+    load_task,
+    suite_of,
+    suites,
+)
+from kernelwright.tasks.loaders.loader import Loaded
 from kernelwright.tasks.task import Task
 from kernelwright.tasks.versions import suite_version
 from kernelwright.work_bar import bar
 
-SUITES = "one of: {}; or a part of one: SUITE-mini, SUITE-40-seed7; or SUITE-full"
+SUITES = (
+    "one of: {}; or a part of one: SUITE-mini, SUITE-40-seed7; or SUITE-full; or a checkout of another"
+    " suite: PATH, or kernelbench-cpu:PATH (docs/suites.md)"
+)
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -54,6 +66,12 @@ def add_parser(commands: Subparsers) -> None:
         "tasks", metavar="SUITE_OR_TASK", help="a suite, a .py file, or a name from `tasks list`"
     )
     checking.add_argument("--audit", action="store_true", help="audit all anew, known or not")
+    checking.add_argument(
+        "--audit-seconds",
+        type=at_least_one,
+        metavar="N",
+        help="for the audit of one task at most (default: 120)",
+    )
     checking.set_defaults(run=_check)
     for action in (listing, showing, auditing, checking):
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
@@ -61,9 +79,9 @@ def add_parser(commands: Subparsers) -> None:
 
 def _list(args: argparse.Namespace, console: Console) -> int:
     names = [args.suite] if args.suite else suites()
-    found = {name: list_suite(name) for name in names}
-    tasks = [task for of_suite in found.values() for task in of_suite]
-    versions = [_suite_as_json(name, of_suite) for name, of_suite in found.items()]
+    found = {name: load_suite(name) for name in names}
+    tasks = [task for suite in found.values() for task in suite.tasks]
+    versions = [_suite_as_json(name, suite) for name, suite in found.items()]
     console.emit({"suites": versions, "tasks": [_as_json(task) for task in tasks]})
     width = max((len(task.name) for task in tasks), default=0)
     kinds = max((len(task.meta.category) for task in tasks), default=0)
@@ -72,15 +90,18 @@ def _list(args: argparse.Namespace, console: Console) -> int:
             f"{task.name:{width}}  {_soundness(task):9}  {task.meta.category:{kinds}}"
             f"  {task.meta.title}".rstrip()
         )
-    for suite in versions:
-        console.note(f"{suite['suite']}: {suite['tasks']} tasks, version {suite['version']}")
+    for loaded in found.values():
+        for line in _refusals(loaded):
+            console.note(line)
+    for row in versions:
+        console.note(f"{row['suite']}: {row['tasks']} tasks, version {row['version']}")
     return 0
 
 
 def _show(args: argparse.Namespace, console: Console) -> int:
     task = load_task(args.task)
-    suite = task.name.rpartition("/")[0]
-    version = suite_version(list_suite(suite)) if is_suite(suite) else None
+    suite = suite_of(task)
+    version = suite_version(list_suite(suite)) if suite is not None and is_suite(suite) else None
     known = {**_as_json(task), "version": version}
     console.emit({**known, "source": task.source})
     facts = {key: value for key, value in known.items() if value not in (None, "", [])}
@@ -92,7 +113,7 @@ def _show(args: argparse.Namespace, console: Console) -> int:
 
 def _audit(args: argparse.Namespace, console: Console) -> int:
     """Audit one task or a suite; 0 when all are sound, 1 when some are weak."""
-    tasks = _named(args.tasks)
+    tasks = _loaded(args.tasks).tasks
     from kernelwright.harness.audit import MOST_MUTANTS, audit
 
     width = max(len(task.name) for task in tasks)
@@ -133,16 +154,26 @@ def _audit(args: argparse.Namespace, console: Console) -> int:
 
 def _check(args: argparse.Namespace, console: Console) -> int:
     """Check one task or a suite, a line for each; 0 when all are fit, 1 when some are not."""
-    tasks = _named(args.tasks)
+    loaded = _loaded(args.tasks)
+    tasks = loaded.tasks
+    from kernelwright.harness.audit import MOST_SECONDS
     from kernelwright.harness.peaks import device_facts
+    from kernelwright.harness.vetting import Vetting
     from kernelwright.task_check import Checked, check
 
     facts = device_facts(len(os.sched_getaffinity(0)))
-    width = max(len(task.name) for task in tasks)
+    width = max((len(task.name) for task in tasks), default=0)
     found: list[Checked] = []
-    with bar(console.stderr, len(tasks)) as progress:
+    with bar(console.stderr, len(tasks)) as progress, Vetting() as vetting:
         for task in tasks:
-            one = check(task, facts, anew=args.audit, progress=progress.step(task.name))
+            one = check(
+                task,
+                facts,
+                vetting,
+                anew=args.audit,
+                audit_seconds=args.audit_seconds or MOST_SECONDS,
+                progress=progress.step(task.name),
+            )
             found.append(one)
             floor = "" if one.floor_us is None else f"floor {one.floor_us:.1f} us"
             console.show(
@@ -153,16 +184,33 @@ def _check(args: argparse.Namespace, console: Console) -> int:
                 console.show(f"    {fault}")
     unfit = sum(bool(one.faults) for one in found)
     console.emit(
-        {"tasks": [one.to_json() for one in found], "fit": len(found) - unfit, "unfit": unfit}
+        {
+            "tasks": [one.to_json() for one in found],
+            "fit": len(found) - unfit,
+            "unfit": unfit,
+            "refused": [asdict(refusal) for refusal in loaded.refused],
+        }
     )
+    for line in _refusals(loaded):
+        console.show(line)
     if len(found) > 1:
-        console.show(f"{len(found) - unfit} fit, {unfit} unfit")
-    return 1 if unfit else 0
+        ran = sum(one.shapes > 0 for one in found)
+        weak = sum(one.audit == "weak" for one in found)
+        console.show(
+            f"{len(found)} loaded, {len(loaded.refused)} refused; {ran} run here, {weak} weak;"
+            f" {len(found) - unfit} fit, {unfit} unfit"
+        )
+    return 1 if unfit or loaded.refused else 0
 
 
-def _named(name: str) -> list[Task]:
+def _loaded(name: str) -> Loaded:
     """The tasks of a suite or of a variant of one, or the one task of that name. Raises TaskError."""
-    return list_suite(name) if is_suite(name) else [load_task(name)]
+    return load_suite(name) if is_suite(name) else Loaded(name, (load_task(name),))
+
+
+def _refusals(loaded: Loaded) -> Iterator[str]:
+    for refusal in loaded.refused:
+        yield f"{loaded.suite}/{refusal.name} refused: {refusal.reason}"
 
 
 def _row(record: AuditRecord, width: int) -> Iterator[str]:
@@ -183,15 +231,16 @@ def _soundness(task: Task) -> str:
     return record.verdict if record else "unaudited"
 
 
-def _suite_as_json(name: str, tasks: list[Task]) -> dict[str, Any]:
-    return {"suite": name, "version": suite_version(tasks), "tasks": len(tasks)}
+def _suite_as_json(name: str, suite: Loaded) -> dict[str, Any]:
+    known = {"suite": name, "version": suite_version(suite.tasks), "tasks": len(suite.tasks)}
+    return known | ({"refused": [asdict(r) for r in suite.refused]} if suite.refused else {})
 
 
 def _as_json(task: Task) -> dict[str, Any]:
     meta = task.meta
     return {
         "task": task.name,
-        "suite": task.name.rpartition("/")[0] or None,
+        "suite": task.name.partition("/")[0] if "/" in task.name else None,
         "path": str(task.path) if task.path else None,
         "hash": task.hash,
         "title": meta.title,
