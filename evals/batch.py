@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kernelwright.evals import record
-from kernelwright.evals.pool import Ended, Pool, Unit
+from kernelwright.evals.pool import Ended, MakeRunner, Pool, Runner, Unit
+from kernelwright.evals.purse import Purse
 from kernelwright.evals.record import BatchRecord, Device, TaskResult
 from kernelwright.harness.turnstile import ROOM
 from kernelwright.tasks.errors import UsageError
 
-_AGAIN = ("failed", "harness_error", "not_started")
+AGAIN = ("failed", "harness_error", "not_started")
 """States that the next run of the batch takes up again."""
 
 
@@ -54,16 +55,21 @@ class Batch:
     watcher: Watcher
     after: Callable[[BatchRecord], None] = lambda record: None
     """Called after every task, once the record is written: a summary, say."""
+    runner: MakeRunner | None = None
+    """Who runs the units; None: the local pool."""
+    purse: Purse | None = None
+    """The budget of all tasks together, where there is one."""
     stopped: bool = field(default=False, init=False)
     """Whether somebody ended it before its time."""
-    _pool: Pool | None = field(default=None, init=False)
+    _pool: Runner | None = field(default=None, init=False)
 
     def run(self, slots: int) -> BatchRecord:
         """Do what is left, so many tasks at once. Raises UsageError when another process is at it."""
         with _alone(self.folder):
             record.write(self.record, self.folder)
             room = str(self.folder / ".turnstile")
-            self._pool = Pool(slots, self.watcher.told, self._ended, {ROOM: room})
+            make = self.runner or Pool
+            self._pool = make(slots, self._told, self._ended, {ROOM: room})
             self._pool.run([self.unit(task) for task in self.left()])
             if not self.left():
                 self._write(finished=_now())
@@ -72,7 +78,7 @@ class Batch:
     def left(self) -> list[str]:
         """Tasks without a result that stands, in order."""
         (device,) = self.record.devices
-        return [r.task for r in self.record.on(device) if r.state in _AGAIN]
+        return [r.task for r in self.record.on(device) if r.state in AGAIN]
 
     def stop(self, how: int = signal.SIGINT) -> None:
         """Start nothing more and end what runs: `SIGINT` asks, `SIGKILL` does not."""
@@ -80,8 +86,15 @@ class Batch:
         if self._pool is not None:
             self._pool.stop(how)
 
+    def _told(self, task: str, said: Mapping[str, Any]) -> None:
+        if self.purse is not None:
+            self.purse.told(task, said)
+        self.watcher.told(task, said)
+
     def _ended(self, ended: Ended) -> None:
         found = self.result(ended.unit.name, ended)
+        if self.purse is not None and ended.skipped is None:
+            self.purse.settle(found.task, found.spent)
         others = [
             r for r in self.record.results if (r.task, r.device) != (found.task, found.device)
         ]
@@ -111,6 +124,8 @@ def take_up(folder: Path, fresh: BatchRecord) -> BatchRecord:
 
 def broken_off(task: str, device: Device, ended: Ended) -> TaskResult:
     """The result of a unit that left none: a bad task, or a process that died."""
+    if ended.skipped is not None:
+        return TaskResult(task=task, device=device, state="not_started", reason=ended.skipped)
     said = ended.last_words.removeprefix("kernelwright: ")
     if ended.status == 2:
         return TaskResult(task=task, device=device, state="task_error", reason=said)

@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 from kernelwright.evals.pool import PROGRESS
+from kernelwright.evals.serving.choose import evaluator_for
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.errors import HarnessError
-from kernelwright.harness.evaluate import Evaluator
 from kernelwright.harness.parse import language_of
 from kernelwright.harness.verdict import Verdict
 from kernelwright.tasks.errors import TaskError
@@ -58,7 +58,7 @@ def _judge(task: str, out: Path, candidates: list[Candidate]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     _tell(state="preparing the task and its baselines", left=len(left))
     best = 0.0
-    with Evaluator(load_task(task)) as evaluator:
+    with evaluator_for(load_task(task)) as evaluator:
         for number, candidate in enumerate(left, 1):
             _tell(state=f"judging kernel {number} of {len(left)}")
             verdict = evaluator.evaluate(candidate, effort="final")

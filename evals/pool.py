@@ -6,20 +6,23 @@ named by `PROGRESS` it writes one JSON object a line. Children die with the pool
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
 PROGRESS = "KERNELWRIGHT_PROGRESS_FD"
 """Environment: the file descriptor on which a unit tells how it goes."""
+EVALUATOR = "KERNELWRIGHT_EVALUATOR_FD"
+"""Environment: the file descriptor at whose other end a unit finds an evaluator; not set: it has its own."""
 Told = Callable[[str, Mapping[str, Any]], None]
 
 
@@ -31,6 +34,12 @@ class Unit:
     arguments: tuple[str, ...]
     log: Path
     module: str = "kernelwright"
+    late: Callable[[], Sequence[str]] | None = None
+    """Further arguments, which are known only when it begins. May raise NotNow."""
+
+
+class NotNow(Exception):
+    """A unit is not to be run this time; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,8 @@ class Ended:
     unit: Unit
     status: int
     output: str
+    skipped: str | None = None
+    """Why it was not run at all."""
 
     @property
     def result(self) -> dict[str, Any] | None:
@@ -57,8 +68,34 @@ class Ended:
         return next((line.strip() for line in reversed(lines) if line.strip()), "no message")
 
 
+class Runner(Protocol):
+    """Runs units somewhere: on this machine (`Pool`), or with devices elsewhere (`ray_pool.py`)."""
+
+    def run(self, units: Sequence[Unit]) -> None:
+        """Until all have ended, or those that ran when `stop` was called."""
+        ...
+
+    def stop(self, how: int = signal.SIGINT) -> None:
+        """Start no more, and send a signal to those that run."""
+        ...
+
+
+class MakeRunner(Protocol):
+    """Makes a Runner for a batch."""
+
+    def __call__(
+        self,
+        slots: int,
+        told: Told,
+        ended: Callable[[Ended], None],
+        environment: Mapping[str, str],
+    ) -> Runner:
+        """`environment` is added to that of the units."""
+        ...
+
+
 class Pool:
-    """Runs units. `told` and `ended` are called from threads, one at a time."""
+    """Runs units on this machine. `told` and `ended` are called from threads, one at a time."""
 
     def __init__(
         self,
@@ -92,11 +129,32 @@ class Pool:
     def _one(self, unit: Unit) -> None:
         if self._stopping:
             return
-        with self._lock:
-            self._told(unit.name, {"state": "starting"})
+        try:
+            late = tuple(unit.late()) if unit.late else ()
+        except NotNow as reason:
+            with self._lock:
+                self._ended(Ended(unit, 0, "", skipped=str(reason)))
+            return
+        unit = replace(unit, arguments=(*unit.arguments, *late))
+        self._say(unit.name, state="starting")
         unit.log.parent.mkdir(parents=True, exist_ok=True)
+        with self._beside(unit) as descriptors, unit.log.open("a") as log:
+            status, output = self._to_its_end(unit, descriptors, log)
+        with self._lock:
+            self._ended(Ended(unit, status, output))
+
+    @contextlib.contextmanager
+    def _beside(self, unit: Unit) -> Iterator[Mapping[str, int]]:
+        """File descriptors that a unit finds under names in its environment, beside `PROGRESS`."""
+        yield {}
+
+    def _to_its_end(
+        self, unit: Unit, descriptors: Mapping[str, int], log: IO[str]
+    ) -> tuple[int, str]:
+        """Run a unit; its exit status and stdout."""
         ours, theirs = os.pipe()
-        with os.fdopen(ours, encoding="utf-8") as lines, unit.log.open("a") as log:
+        named = {PROGRESS: theirs, **descriptors}
+        with os.fdopen(ours, encoding="utf-8") as lines:
             command = [sys.executable, "-m", "kernelwright.evals.child", str(os.getpid())]
             command += [unit.module, *unit.arguments]
             try:
@@ -105,8 +163,12 @@ class Pool:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    env={**os.environ, **self._environment, PROGRESS: str(theirs)},
-                    pass_fds=(theirs,),
+                    env={
+                        **os.environ,
+                        **self._environment,
+                        **{name: str(number) for name, number in named.items()},
+                    },
+                    pass_fds=tuple(named.values()),
                     start_new_session=True,  # a Ctrl-C on the terminal is ours to hand on
                     text=True,
                 )
@@ -120,8 +182,12 @@ class Pool:
             output, _ = child.communicate()
             reader.join(1.0)  # a grandchild may hold the pipe; nobody waits for it
         del self._running[unit.name]
+        return child.returncode, output
+
+    def _say(self, name: str, **said: Any) -> None:
+        """Tell how a unit goes, from any thread."""
         with self._lock:
-            self._ended(Ended(unit, child.returncode, output))
+            self._told(name, said)
 
     def _listen(self, name: str, lines: Any) -> None:
         try:

@@ -18,6 +18,7 @@ from kernelwright.agents.models.keys import no_secret
 from kernelwright.agents.models.prices import Quote, quote, read_price
 from kernelwright.agents.models.spec import asked_models
 from kernelwright.agents.settings import BUDGET_USD, BUILTIN_MINUTES, MEMORY, Settings
+from kernelwright.evals.pool import EVALUATOR
 from kernelwright.outputs import Asked, RunFolder, asked_text, create_run, find_run
 from kernelwright.players import BUILTIN, NOBODY, Players, players
 from kernelwright.tasks.errors import UsageError
@@ -78,7 +79,8 @@ def _terms(
 ) -> tuple[Players, tuple[Quote, ...], Settings]:
     """Who plays, at what prices, within which bounds."""
     settings = _settings(asked)
-    _need_compiler()
+    if getattr(args, "ray", None) is None and EVALUATOR not in os.environ:
+        _need_compiler()  # else the machine that judges does
     coders, judges = ([no_secret(spec, "the model") for spec in specs] for specs in asked.specs)
     tester, auditor = (no_secret(spec, "the model") for spec in _watchers(asked))
     roles = players(coders, judges, tester, auditor, seed=asked.seed)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kernelwright.agents.optimize import Champion, Evaluator, Outcome
 from kernelwright.card import Found, card, header
 from kernelwright.champion import standalone
+from kernelwright.evals.serving.evaluator import ServedEvaluator
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.verdict import Verdict
@@ -54,7 +56,7 @@ def publish(
         attempt=champion.attempt,
         verdict=champion.verdict,
         facts=evaluator.facts,
-        environment=environment(),
+        environment=_environment(evaluator),
         spent=outcome.spent,
         stop=outcome.stop,
         evaluations=len(outcome.attempts),
@@ -66,6 +68,11 @@ def publish(
     folder.write(folder.card, card(found, made.text, made.lacking))
     folder.write(folder.report, report(task, asked.players, folder.name, outcome, found))
     return Published(folder, champion)
+
+
+def _environment(evaluator: Evaluator) -> Mapping[str, str | None]:
+    """Of the machine that measured, which may be another one."""
+    return evaluator.environment if isinstance(evaluator, ServedEvaluator) else environment()
 
 
 def _check(candidate: Candidate, evaluator: Evaluator) -> None:

@@ -10,13 +10,14 @@ import sys
 import textwrap
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kernelwright.evals import pool as pools
-from kernelwright.evals.pool import Ended, Pool, Unit
+from kernelwright.evals.pool import Ended, NotNow, Pool, Unit
 
 
 @pytest.fixture(autouse=True)
@@ -148,3 +149,17 @@ def test_a_result_is_one_object(tmp_path: Path) -> None:
     job = unit(tmp_path, "x", "")
     assert Ended(job, 0, json.dumps([1])).result is None
     assert Ended(job, 0, "").result is None
+
+
+def test_arguments_that_are_known_late_and_a_unit_that_is_not_to_run(tmp_path: Path) -> None:
+    seen = Seen()
+
+    def refused() -> list[str]:
+        raise NotNow("no money")
+
+    late = unit(tmp_path, "late", "import sys; print(sys.argv[1:])")
+    never = unit(tmp_path, "never", "print('run')")
+    units = [replace(late, late=lambda: ["--more"]), replace(never, late=refused)]
+    Pool(1, seen.told, seen.end, {}).run(units)
+    assert seen.ended["late"].output == "['--more']\n"
+    assert (seen.ended["never"].skipped, seen.ended["never"].output) == ("no money", "")

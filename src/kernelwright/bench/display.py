@@ -18,6 +18,7 @@ from kernelwright import text
 from kernelwright.agents.models.keys import redact
 from kernelwright.evals import metrics
 from kernelwright.evals.outcome import ratio
+from kernelwright.evals.purse import Purse
 from kernelwright.evals.record import BatchRecord, TaskResult
 
 FRAMES_PER_SECOND = 2
@@ -35,6 +36,8 @@ class Board:
     now: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What each running task last said, and since when it runs (`began`)."""
     stopping: bool = False
+    purse: Purse | None = None
+    """The budget of the batch, where it has one."""
     figures: str = "no task finished yet"
     """The batch so far, in a line: made once a task, for bootstraps beside a timing would be felt."""
     _took: list[float] = field(default_factory=list)
@@ -72,13 +75,15 @@ class Board:
 
 
 @contextmanager
-def shown(record: BatchRecord, slots: int, stream: TextIO) -> Iterator[Board]:
+def shown(
+    record: BatchRecord, slots: int, stream: TextIO, purse: Purse | None = None
+) -> Iterator[Board]:
     """The display that suits the stream."""
     console = Console(file=stream)
     if not console.is_terminal or console.is_dumb_terminal:
-        yield Lines(record, slots, stream=stream)
+        yield Lines(record, slots, purse=purse, stream=stream)
         return
-    board = Board(record, slots)
+    board = Board(record, slots, purse=purse)
     with Live(
         console=console,
         get_renderable=lambda: render(board, console.size.height),
@@ -104,7 +109,12 @@ class Lines(Board):
         """Say what came of it."""
         super().done(result, record)
         finished = sum(r.state != "not_started" for r in self.results)
-        self._say(f"{result.task}: {outcome(result)}  ({finished} of {len(record.tasks)})")
+        self._say(
+            f"{result.task}: {outcome(result)}  ({finished} of {len(record.tasks)}){self._budget()}"
+        )
+
+    def _budget(self) -> str:
+        return f"  {_money(self.purse)}" if self.purse else ""
 
     def _say(self, line: str) -> None:
         elapsed = time.monotonic() - self.began
@@ -134,7 +144,7 @@ def render(board: Board, height: int) -> RenderableType:
                       (board.record.id, "dim"), no_wrap=True, overflow="ellipsis"),
         head,
         Text(board.figures, style="dim"),
-        Text(),
+        Text(_money(board.purse) if board.purse else "", style="dim"),
         _table(board, results, max(3, height - OTHER_LINES)),
         Text(),
     ]  # fmt: skip
@@ -143,6 +153,10 @@ def render(board: Board, height: int) -> RenderableType:
         Text(hint if board.stopping else "Ctrl-C stops cleanly; the same command goes on", "dim")
     )
     return Group(*parts)
+
+
+def _money(purse: Purse) -> str:
+    return f"budget of the batch: {', '.join(balance.words for balance in purse.balances())}"
 
 
 def _left(left: float | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 import signal
 from collections.abc import Iterator
@@ -11,13 +12,21 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from kernelwright.agents.settings import MEMORY
-from kernelwright.commands.arguments import Subparsers, add_command, add_json, at_least_one
+from kernelwright.commands.arguments import (
+    Subparsers,
+    add_command,
+    add_json,
+    at_least_one,
+    positive,
+)
 from kernelwright.commands.search_options import add_search_options
 from kernelwright.console import Console, complain
 
 if TYPE_CHECKING:
     from kernelwright.bench.display import Board
     from kernelwright.evals.batch import Batch
+    from kernelwright.evals.pool import MakeRunner
+    from kernelwright.evals.ray_cluster import Cluster
 
 DEFAULT_OUT = "kernels_out/bench"
 DONE, NOTHING_ACCEPTED, MACHINE_FAILED, INTERRUPTED = 0, 1, 3, 130
@@ -39,15 +48,27 @@ def add_parser(commands: Subparsers) -> None:
         help="search nothing: judge the kernels in DIR (TASK.py, TASK__SAMPLE.py, TASK/*.py)",
     )
     add_search_options(parser)
+    _add_totals(parser)
     # What one task of a suite taught would flatter the next.
     which = os.environ.get("KERNELWRIGHT_MEMORY")
     parser.set_defaults(memory=which if which in MEMORY else "others")
     parser.add_argument(
         "--parallel",
         type=at_least_one,
-        default=1,
         metavar="N",
-        help="work on N tasks at once; whoever is timed has the machine alone (default: 1)",
+        help="work on N tasks at once; whoever is timed has the machine alone (default: 1; with --ray "
+        "two for each node, one for each GPU)",
+    )
+    parser.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="judge on the devices of a Ray cluster: local, auto, HOST:PORT or ray://HOST:10001; models, "
+        "keys and results stay here",
+    )
+    parser.add_argument(
+        "--device",
+        metavar="NAME",
+        help="which kind of device of the cluster, by a part of its name; kinds are never mixed",
     )
     parser.add_argument(
         "--name", help="name of the batch's folder (default: made from what is asked)"
@@ -67,8 +88,53 @@ def add_parser(commands: Subparsers) -> None:
     parser.set_defaults(run=run)
 
 
+def _add_totals(parser: argparse.ArgumentParser) -> None:
+    """What all tasks together may spend; --budget-… is for each of them."""
+    shared = "all tasks together never spend more than"
+    parser.add_argument(
+        "--total-usd", type=positive, metavar="X", help=f"{shared} X dollars, shared fairly"
+    )
+    parser.add_argument("--total-tokens", type=at_least_one, metavar="N", help=f"{shared} N tokens")
+    parser.add_argument(
+        "--total-evals", type=at_least_one, metavar="N", help=f"{shared} N evaluations"
+    )
+    parser.add_argument(
+        "--total-minutes",
+        type=positive,
+        metavar="M",
+        help=f"{shared} M minutes of search (those of tasks side by side add up)",
+    )
+
+
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run the batch, or what is left of it; the status says how it ended."""
+    with _cluster(args, console) as cluster:
+        return _run(args, console, cluster)
+
+
+@contextlib.contextmanager
+def _cluster(args: argparse.Namespace, console: Console) -> Iterator[Cluster | None]:
+    """The Ray cluster that is asked for. Raises UsageError."""
+    from kernelwright.tasks.errors import UsageError
+
+    if args.ray is None:
+        if args.device is not None:
+            raise UsageError("--device chooses among the devices of a cluster: give --ray ADDRESS")
+        yield None
+        return
+    from kernelwright.evals.ray_cluster import join
+
+    console.note(f"looking at the nodes of the Ray cluster {args.ray}")
+    cluster = join(args.ray, args.device)
+    try:
+        for node in cluster.nodes():
+            console.note(f"node {node.address}: {node.device.name}, {node.places} places")
+        yield cluster
+    finally:
+        cluster.close()
+
+
+def _run(args: argparse.Namespace, console: Console, cluster: Cluster | None) -> int:
     from kernelwright.bench.display import shown
     from kernelwright.bench.plan import plan
     from kernelwright.bench.summary import write_summary
@@ -76,7 +142,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from kernelwright.evals.batch import Batch
     from kernelwright.tasks.errors import UsageError
 
-    asked = plan(args)
+    asked = plan(args, cluster)
+    slots = args.parallel or (cluster.usual if cluster else 1)
     begun = (asked.folder / "batch.json").is_file()
     if args.resume and not begun:
         raise UsageError(f"nothing to resume in {asked.folder}: start without --resume")
@@ -86,7 +153,12 @@ def run(args: argparse.Namespace, console: Console) -> int:
             f"{len(asked.kernels.strangers)} files name no task of the suite, {first} first"
         )
     work = Judgements(asked) if asked.kernels else Searches(asked)
-    with shown(asked.record, args.parallel, console.stderr) as board:
+    runner: MakeRunner | None = None
+    if cluster is not None:
+        from kernelwright.evals.ray_pool import RayPool
+
+        runner = functools.partial(RayPool, cluster)
+    with shown(asked.record, slots, console.stderr, work.purse) as board:
         batch = Batch(
             asked.folder,
             asked.record,
@@ -94,9 +166,11 @@ def run(args: argparse.Namespace, console: Console) -> int:
             work.result,
             board,
             after=lambda record: write_summary(record, asked.folder),
+            runner=runner,
+            purse=work.purse,
         )
         with _interruptible(batch, board):
-            record = batch.run(args.parallel)
+            record = batch.run(slots)
     write_summary(record, asked.folder)
     console.emit(record.model_dump(mode="json"))
     return _conclude(batch, console)
@@ -104,6 +178,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 def _conclude(batch: Batch, console: Console) -> int:
     """Tell how it ended, and give the status."""
+    from kernelwright.evals.purse import SPENT_UP
+
     (device,) = batch.record.devices
     results = batch.record.on(device)
     console.show((batch.folder / "summary.md").read_text(encoding="utf-8"))
@@ -114,6 +190,10 @@ def _conclude(batch: Batch, console: Console) -> int:
             f"interrupted with {len(left)} of {len(results)} tasks left; the same command goes on"
         )
         return INTERRUPTED
+    unpaid = [r for r in results if r.task in left and (r.reason or "").startswith(SPENT_UP)]
+    if unpaid and len(unpaid) == len(left):
+        console.note(f"{len(left)} of {len(results)} tasks are left: {unpaid[0].reason}")
+        return DONE if any(r.correct for r in results) else NOTHING_ACCEPTED
     if left:
         first = next(r for r in results if r.task == left[0])
         complain(

@@ -127,11 +127,11 @@ def _search(job: Job, console: Console, interrupt: Interrupt) -> tuple[Outcome, 
     """The search, from the first process to the last file."""
     from kernelwright.agents.optimize import load, optimize
     from kernelwright.display import display
-    from kernelwright.harness.evaluate import Evaluator
+    from kernelwright.evals.serving.choose import evaluator_for
     from kernelwright.publish import publish
 
     title = Title(job.task.name, job.asked.players, job.folder.name)
-    with display(title, console.stderr) as shown, Evaluator(job.task) as evaluator:
+    with display(title, console.stderr) as shown, evaluator_for(job.task) as evaluator:
         if job.resume:
             shown.take_up(load(job.folder.path))
         interrupt.tell = shown.stopping
