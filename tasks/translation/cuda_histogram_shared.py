@@ -1,0 +1,34 @@
+"""How often each value occurs in each row."""
+
+import torch
+from torch import nn
+
+ROWS, ITEMS, BINS = 32, 8192, 256
+
+TASK = {
+    "title": "Histogram of rows, from CUDA",
+    "category": "histogram",
+    "level": 2,
+    "shapes": [{"ROWS": 7, "ITEMS": 1021, "BINS": 61}],
+    "hidden": [{"ROWS": 11, "ITEMS": 517, "BINS": 37}],
+    "start": "start/cuda_histogram_shared.py",
+    "translate_to": ["cpp"],
+}
+
+
+class Model(nn.Module):
+    def __init__(self, bins):
+        super().__init__()
+        self.bins = bins
+
+    def forward(self, value):
+        counts = torch.zeros(value.shape[0], self.bins, dtype=torch.int32)
+        return counts.scatter_add(1, value, torch.ones_like(value, dtype=torch.int32))
+
+
+def get_inputs():
+    return [torch.randint(0, BINS, (ROWS, ITEMS))]
+
+
+def get_init_inputs():
+    return [BINS]
