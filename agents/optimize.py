@@ -27,6 +27,7 @@ from kernelwright.agents.run_state import START, RunState, holds
 from kernelwright.agents.settings import BUILTIN_MINUTES, Settings
 from kernelwright.agents.strategies import catalogue
 from kernelwright.agents.tester import Tester
+from kernelwright.agents.transcript import Transcript
 from kernelwright.agents.turn_brief import brief_of
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.device import DeviceFacts
@@ -117,8 +118,9 @@ def optimize(
         journal = Journal(log, evaluator, settings, watcher, stop or threading.Event())
         settings = _take_up(journal, task, evaluator.facts, settings, folder, resume, quotes)
         memory = _memory(settings)
-        coders = {k: metered(c, journal.ledger, "coder") for k, c in _by_name(coder).items()}
-        judges = {k: metered(j, journal.ledger, "judge") for k, j in _by_name(judge).items()}
+        said = Transcript(folder)
+        coders = {k: metered(c, journal.ledger, "coder", said) for k, c in _by_name(coder).items()}
+        judges = {k: metered(j, journal.ledger, "judge", said) for k, j in _by_name(judge).items()}
         strategies = catalogue(settings.language)
         cast = Cast(tuple(coders), tuple(judges), strategies)
         journal.coders = ("",) if len(coders) == 1 else tuple(coders)
@@ -134,8 +136,8 @@ def optimize(
             evaluator,
             watcher,
             folder,
-            metered(tester, journal.ledger, "tester"),
-            metered(auditor, journal.ledger, "auditor"),
+            metered(tester, journal.ledger, "tester", said),
+            metered(auditor, journal.ledger, "auditor", said),
             settings.tester_calls,
             settings.tester_seconds,
             settings.seed,

@@ -21,6 +21,7 @@ from kernelwright.agents.models.base import (
 from kernelwright.agents.models.keys import redact
 from kernelwright.agents.roles import Spend
 from kernelwright.agents.tester import ModelTester
+from kernelwright.agents.transcript import Transcript
 
 Player = TypeVar("Player")
 
@@ -31,11 +32,14 @@ class MeteredModel:
     No key gets past it, in either direction: of what a model writes candidates are made.
     """
 
-    def __init__(self, inner: Model, ledger: Ledger, role: str) -> None:
+    def __init__(
+        self, inner: Model, ledger: Ledger, role: str, transcript: Transcript | None = None
+    ) -> None:
         self.spec = inner.spec
         self._inner = inner
         self._ledger = ledger
         self._role = role
+        self._transcript = transcript
 
     def ask(
         self,
@@ -47,17 +51,19 @@ class MeteredModel:
     ) -> Reply:
         """The other model's answer. Raises ModelError as that one does, and OverBudget."""
         own = _LedgerMeter(self._ledger, self._role, label)
+        sent = [_clean(m) for m in messages]
         try:
-            reply = self._inner.ask(
-                [_clean(m) for m in messages], label=label, schema=schema, meter=own
-            )
+            reply = self._inner.ask(sent, label=label, schema=schema, meter=own)
         except ModelError as error:
             if own.used:
                 error.spend = Spend()
             raise
         spend = Spend() if own.used else reply.spend
         said, thought = redact(reply.text), redact(reply.reasoning)
-        return replace(reply, text=said, reasoning=thought, spend=spend)
+        found = replace(reply, text=said, reasoning=thought, spend=spend)
+        if self._transcript is not None:
+            self._transcript.add(label, self._role, self.spec, sent, found)
+        return found
 
 
 def _clean(message: Message) -> Message:
@@ -83,8 +89,13 @@ class _LedgerMeter:
         return self._ledger.call(self._role, self._label, spec, size, most, call)
 
 
-def metered(player: Player, ledger: Ledger, role: str) -> Player:
-    """The same player of a role, its model metered; one that asks no model is as it was."""
+def metered(
+    player: Player, ledger: Ledger, role: str, transcript: Transcript | None = None
+) -> Player:
+    """The same player of a role, its model metered; one that asks no model is as it was.
+
+    What its model is asked and answers goes to the `transcript`.
+    """
     if isinstance(player, ModelCoder | ModelJudge | ModelTester | ModelAuditor):
-        return replace(player, model=MeteredModel(player.model, ledger, role))
+        return replace(player, model=MeteredModel(player.model, ledger, role, transcript))
     return player
