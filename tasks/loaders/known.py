@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kernelwright.tasks.loaders.definitions import FLASHINFER_BENCH, SOL_EXECBENCH
 from kernelwright.tasks.loaders.kernelbench import KernelBench
 from kernelwright.tasks.loaders.kernelbench_hard import KernelBenchHard
 from kernelwright.tasks.loaders.loader import Loader
@@ -13,4 +14,6 @@ LOADERS: tuple[Loader, ...] = (
     RobustKBench(),
     MultiKernelBench(),
     KernelBenchHard(),
+    FLASHINFER_BENCH,
+    SOL_EXECBENCH,
 )
