@@ -27,6 +27,8 @@ class Level:
     landlock_abi: int
     seccomp: bool
     own_user: bool
+    leave: bool = False
+    """Whether new processes are granted one by one from outside (`leave.py`)."""
     namespaces: bool = False
     no_namespaces: str | None = None
     """Why not."""
@@ -54,6 +56,7 @@ class Level:
                 else f"no namespaces ({self.no_namespaces or 'not tried'})",
                 f"Landlock ABI {self.landlock_abi}" if self.landlock_abi else "no Landlock",
                 "seccomp" if self.seccomp else "no seccomp",
+                "new processes by leave" if self.leave else "new processes locked from inside",
                 "own user id" if self.own_user else "same user id",
                 "limits",
             )
@@ -67,7 +70,14 @@ def level() -> Level:
     own_user = os.geteuid() == 0 and effective_capabilities() & need == need
     found = _trial()
     why = found.get("namespaces")
-    return Level(landlock.abi(), found.get("seccomp") is None, own_user, why is None, why)
+    return Level(
+        landlock_abi=landlock.abi(),
+        seccomp=found.get("seccomp") is None,
+        own_user=own_user,
+        leave=found.get("leave") is None,
+        namespaces=why is None,
+        no_namespaces=why,
+    )
 
 
 def _trial() -> dict[str, str | None]:
@@ -84,5 +94,5 @@ def _trial() -> dict[str, str | None]:
         found: dict[str, str | None] = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         said = f"the trial failed: {type(error).__name__}"
-        return {"namespaces": said, "seccomp": said}
+        return {"namespaces": said, "seccomp": said, "leave": said}
     return found

@@ -17,7 +17,11 @@ from kernelwright.harness.sandbox import cage, files, namespaces, seccomp
 
 def main() -> None:
     """Try all."""
-    found = {"seccomp": attempt(try_seccomp), "namespaces": attempt(try_namespaces)}
+    found = {
+        "seccomp": attempt(try_seccomp),
+        "leave": attempt(try_leave),
+        "namespaces": attempt(try_namespaces),
+    }
     sys.stdout.write(json.dumps(found))
 
 
@@ -49,6 +53,13 @@ def try_seccomp() -> None:
     except PermissionError:
         return
     raise OSError("the filter does not hold")
+
+
+def try_leave() -> None:
+    """Whether the kernel asks somebody outside before each new process."""
+    if not seccomp.available():
+        raise OSError("no system call numbers for this architecture")
+    os.close(seccomp.install(seccomp.asking(neighbours=False), listen=True))
 
 
 def try_namespaces() -> None:

@@ -96,6 +96,7 @@ def test_a_weak_cage_says_so():
     whole = Level(landlock_abi=4, seccomp=True, own_user=False, no_namespaces="refused")
     assert whole.warning() is None and "no namespaces (refused)" in str(whole)
     assert str(replace(whole, namespaces=True)).startswith("own processes, files and network")
+    assert "by leave" in str(replace(whole, leave=True)) and "by leave" not in str(whole)
     for weak, name in (
         (replace(whole, landlock_abi=0), "Landlock"),
         (replace(whole, seccomp=False), "seccomp"),
