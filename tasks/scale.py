@@ -23,11 +23,11 @@ LEAST = 12
 """Numbers up to here are kernel sizes, strides, groups, dimensions: they stay."""
 FLOOR = 8
 """No number above is made smaller than that."""
-MOST_ELEMENTS = 1 << 18
+MOST_ELEMENTS = 1 << 16
 """Of all inputs together; they take four bytes each, and the judge makes dozens of them."""
-MOST_WORK = 1 << 26
+MOST_WORK = 1 << 24
 """Input elements times the largest number that the model is made with."""
-_MOST_WEIGHTS = 1 << 20
+_MOST_WEIGHTS = 1 << 18
 _WITHIN_CALLS = 1 << 22
 """Elements above which numbers written inside `get_inputs` are changed as well."""
 _STEPS = 16
