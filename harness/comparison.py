@@ -168,7 +168,7 @@ class TimedCheck:
             0.0 if e.tolerance is None or not e.tolerance.numel() else 2 * float(e.tolerance.max())
             for e in own.expected
         ]
-        self._relative = 2 * precision.RELATIVE[own.precision]
+        self._relative = 2 * (precision.relative(own.precision) or 0.0)
 
     def right(self, found: Sequence[torch.Tensor], eager: Sequence[torch.Tensor]) -> bool:
         """Whether every element of every output (and gradient) is within the allowance."""

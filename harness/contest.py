@@ -35,6 +35,8 @@ _SCATTER = 1.1
 """Where the starts of a final judgement differ by more than this factor, there are more of them: a process
 may be a third slower than the next for all its life, and five show too little of such a lottery."""
 _LEG_SECONDS = 4e-3
+_SERVER_PAUSE_S = 0.01
+"""Requests that arrive at random, a hundred a second: CUDA-L2's server mode (arXiv:2512.02551)."""
 _POOL = 1 << 30
 
 
@@ -65,6 +67,9 @@ class Contest:
         most = min(most, Board.SLOTS // max(len(own.expected), 1))
         self.calls = max(1, min(most, round(_LEG_SECONDS / max(seconds, 1e-6))))
         """Calls a leg."""
+        self._pause_s = 0.0
+        if oracle.reference.task.meta.timing == "server":
+            self.calls, self._pause_s = 1, _SERVER_PAUSE_S
         oracle.unseen()  # made here, so that no candidate waits for them
 
     def hold(
@@ -119,7 +124,7 @@ class Contest:
                 names,
                 lambda: next(supply),
                 check,
-                replace(_PLANS[effort], calls=self.calls),
+                replace(_PLANS[effort], calls=self.calls, pause_s=self._pause_s),
                 overhead=self._overhead,
                 gradients=self._oracle.own.gradients,
                 sampler=sampler,

@@ -37,6 +37,8 @@ _AMBUSHES = 0.5
 """Share of the rounds before which there is an ambush."""
 _PROBE_LEGS = 3
 """Legs on which the probes are spread at the least."""
+_LONGEST_PAUSE = 4.0
+"""Times the mean: exponential arrivals have no longest one, and somebody waits."""
 _MOST_EXTRA = 80
 """Where the rounds gave a sampler too few looks, so many more ambushes follow at the most."""
 
@@ -64,6 +66,8 @@ class Plan:
     """Calls a leg."""
     stops: int = 12
     """Looks at the candidate in one ambush."""
+    pause_s: float = 0.0
+    """Before each leg all contestants rest for a time that is drawn at random, so long on average."""
 
 
 @dataclass(frozen=True)
@@ -241,6 +245,9 @@ class Rounds:
         ambush: Ambush | None = None,
     ) -> Batch:
         """A batch; what fails beside the candidate is never charged to it."""
+        if self._plan.pause_s:
+            mean = self._plan.pause_s
+            time.sleep(min(self._draw.expovariate(1 / mean), _LONGEST_PAUSE * mean))
         try:
             return self._contestants[name].batch(calls, gradients or self._gradients, ambush)
         except Fault as error:

@@ -1,7 +1,7 @@
 """Finds a task by path or by name and reads it, without running any of it.
 
-Covers: plain files anywhere, the suites that ship as folders beside this file (`core/softmax`), and suites
-of others by where they lie (`foreign.py`).
+Covers: plain files anywhere, the suites that ship as folders beside this file (`core/softmax`) or are made
+by code (`generated.py`), and suites of others by where they lie (`foreign.py`).
 Does not cover: running the reference (`reference.py`).
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernelwright.tasks.errors import TaskError
+from kernelwright.tasks.generated import GENERATED
 from kernelwright.tasks.loaders.loader import Loaded
 from kernelwright.tasks.metadata import read_metadata
 from kernelwright.tasks.start import read_start
@@ -49,7 +50,12 @@ def load_task(spec: str | Path) -> Task:
 
 def suites() -> list[str]:
     """Names of the bundled suites, sorted."""
-    return sorted(folder.name for folder in _SUITES.iterdir() if folder.is_dir() and _files(folder))
+    return sorted(folder.name for folder in _SUITES.iterdir() if _is_suite_folder(folder))
+
+
+def _is_suite_folder(folder: Path) -> bool:
+    """Whether it holds tasks, and is no package of Python."""
+    return folder.is_dir() and not (folder / "__init__.py").exists() and bool(_files(folder))
 
 
 def list_suite(name: str) -> list[Task]:
@@ -73,17 +79,20 @@ def load_suite(name: str) -> Loaded:
 def _list_bundled(name: str) -> list[Task]:
     if name in suites():
         return [read_task(file, f"{name}/{file.stem}") for file in _files(_SUITES / name)]
+    if name in GENERATED:
+        return GENERATED[name].tasks()
     variant = _variant(name)
     if variant is None:
+        known = [*suites(), *GENERATED]
         raise TaskError(
-            f"no suite {name!r}{_did_you_mean(name, suites())}, nor a checkout of a suite that is known"
+            f"no suite {name!r}{_did_you_mean(name, known)}, nor a checkout of a suite that is known"
         )
     return variant.of(_list_bundled(variant.suite), name)
 
 
 def is_suite(name: str) -> bool:
     """Whether `name` is a suite: bundled, a variant of one, or of others by where it lies."""
-    if name in suites() or _variant(name) is not None:
+    if name in suites() or name in GENERATED or _variant(name) is not None:
         return True
     other = _foreign(name)
     return other is not None and not other.task
@@ -105,13 +114,13 @@ def is_bundled(task: Task) -> bool:
 def _foreign(name: str) -> Foreign | None:
     from kernelwright.tasks.foreign import find  # loaders read tasks, as this module does
 
-    return None if name in suites() else find(name)
+    return None if name in suites() or name in GENERATED else find(name)
 
 
 def _variant(name: str) -> Variant | None:
     """The variant of a bundled suite that a name means, or None."""
     found = parse(name)
-    return found if found and found.suite in suites() else None
+    return found if found and (found.suite in suites() or found.suite in GENERATED) else None
 
 
 def read_task(path: Path, name: str) -> Task:
@@ -167,6 +176,8 @@ def _bound_names(body: list[ast.stmt]) -> Iterator[str]:
 def _bundled(spec: str) -> Task | None:
     """The bundled task of that name, or None. Raises TaskError if several suites have it."""
     suite, slash, name = spec.rpartition("/")
+    if suite in GENERATED:
+        return GENERATED[suite].task(name)
     if suite not in suites() and is_suite(suite):
         return next((t for t in list_suite(suite) if t.name.rpartition("/")[2] == name), None)
     homes = [s for s in suites() if not slash or s == suite]

@@ -121,6 +121,12 @@ def _modes(value: object) -> tuple[str, ...]:
     return modes
 
 
+def _timing(value: object) -> str:
+    if value not in ("offline", "server"):
+        raise TypeError('"offline" or "server"')
+    return str(value)
+
+
 def _relative_path(value: object) -> str | None:
     if value is not None and (not isinstance(value, str) or not value.endswith(".py")):
         raise TypeError("the name of a .py file beside the task")
@@ -161,6 +167,7 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "shapes": _variants,
     "hidden": _variants,
     "full": _variants,
+    "timing": _timing,
     "operations": _optional_text,
     "bytes_moved": _optional_text,
     "start": _relative_path,

@@ -46,6 +46,9 @@ class TaskMeta:
     full: tuple[Mapping[str, int], ...] = ()
     """The sizes of the task's source, where its own are cut down to a CPU: what `SUITE-full` runs.
     Not tried otherwise."""
+    timing: str = "offline"
+    """`offline`: calls follow each other. `server`: each comes alone, after a pause of random length, as
+    requests do: caches and clocks are what they then are."""
     operations: str | None = None
     bytes_moved: str | None = None
     start: str | None = None

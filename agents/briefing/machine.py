@@ -7,7 +7,7 @@ from kernelwright.agents.briefing.text import amount, milliseconds, section, siz
 from kernelwright.agents.roles import Attempt, Brief, Target
 from kernelwright.harness import inline_cpp
 from kernelwright.harness.device import DeviceFacts
-from kernelwright.harness.precision import RELATIVE
+from kernelwright.harness.precision import RELATIVE, relative
 from kernelwright.tasks.task import Task
 
 _CLASSES = {"float64": "fp64", "float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
@@ -74,10 +74,11 @@ def error_budget(task: Task, attempt: Attempt | None = None) -> str:
     declared = (attempt.verdict.precision if attempt else None) or task.meta.tolerance
     named = (_CLASSES.get(dtype.removeprefix("torch."), dtype) for dtype in task.meta.dtypes)
     name = declared or next((n for n in named if n in RELATIVE), "fp32")
-    if name not in RELATIVE:
-        name = "fp32"
+    constant = relative(name)
+    if constant is None:
+        name, constant = "fp32", RELATIVE["fp32"]
     return (
-        f"class {name}: |error| at most {RELATIVE[name]:.0e} x (|value| + root mean square of its row), and"
+        f"class {name}: |error| at most {constant:.0e} x (|value| + root mean square of its row), and"
         " what rounding noise of honest implementations adds; every element counts"
     )
 
