@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,7 @@ _BESIDE = 2
 _POLL_S = 1.0
 _LOOK_S = 300.0
 """The longest that a first look at a node may take: torch is loaded, peaks are measured."""
+_CONNECT_S = 10.0
 _NAMESPACE = "kernelwright"
 
 
@@ -56,6 +58,8 @@ class Cluster:
     ray: Any
     device: Device
     machine: Machine
+    keeper: Callable[..., object]
+    """What keeps an evaluator on a node: a class that Ray makes an actor of."""
     _known: dict[str, Node | None]
     """By id; None: a node that is of no use to this batch."""
     _held: dict[str, int] = field(default_factory=dict)
@@ -123,7 +127,7 @@ class Lease:
         self._open = True
         gpus = 0 if node.device.kind == "cpu" else 1
         self._actor = (
-            cluster.ray.remote(Host)
+            cluster.ray.remote(cluster.keeper)
             .options(
                 num_cpus=1 - gpus,
                 num_gpus=gpus,
@@ -150,7 +154,7 @@ class Lease:
             self._cluster.give_back(self.node)
 
 
-def join(address: str, wanted: str | None = None) -> Cluster:
+def join(address: str, wanted: str | None = None, keeper: Callable[..., object] = Host) -> Cluster:
     """The devices of one kind in the cluster at `address`: `local`, `auto`, HOST:PORT or `ray://…`.
 
     `wanted` names the kind by a part of its name. Raises UsageError without Ray, without a cluster,
@@ -165,7 +169,7 @@ def join(address: str, wanted: str | None = None) -> Cluster:
         raise
     known = {node.id: node if node.device == device else None for node in nodes}
     machine = next(node.machine for node in nodes if node.device == device)
-    return Cluster(ray, device, machine, known)
+    return Cluster(ray, device, machine, keeper, known)
 
 
 def _started(address: str) -> Any:
@@ -175,6 +179,7 @@ def _started(address: str) -> Any:
         ray = importlib.import_module("ray")
     except ImportError:
         raise UsageError('--ray needs the package Ray: pip install "kernelwright[ray]"') from None
+    _reachable(address)
     own: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
     try:
         ray.init(
@@ -192,6 +197,19 @@ def _started(address: str) -> Any:
             "else give HOST:PORT, or ray://HOST:10001 from outside of it)"
         ) from error
     return ray
+
+
+def _reachable(address: str) -> None:
+    """Whether anybody listens there: Ray itself would try for minutes. Raises UsageError."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not (colon and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host, int(port)), _CONNECT_S).close()
+    except OSError as error:
+        raise UsageError(
+            f"--ray {address}: no cluster answers there ({error}): `ray start --head` starts one"
+        ) from error
 
 
 def _alive(ray: Any) -> list[Mapping[str, Any]]:

@@ -21,7 +21,9 @@ from kernelwright.commands import (
     bench,
     bundle,
     compare,
+    dataset,
     doctor,
+    export,
     leaderboard,
     memory,
     models,
@@ -44,10 +46,12 @@ COMMANDS = (
     compare,
     report,
     bundle,
+    export,
     tasks,
     models,
     memory,
     doctor,
+    dataset,
 )
 DONE, NOT_BETTER, BAD_USAGE, HARNESS_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 

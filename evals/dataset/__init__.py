@@ -1,0 +1,1 @@
+"""What runs have found, as data to train models on."""
