@@ -1,0 +1,11 @@
+// expect: out_of_bounds
+// launch: 4 256 0
+// arguments: randn 1024, zeros 4, 1024
+extern "C" __global__ void shared_by_pointer(const float* a, float* o, int n) {
+  __shared__ float s[128];
+  float* p = s;
+  p += n > 0 ? threadIdx.x : 0;
+  *p = a[threadIdx.x];
+  __syncthreads();
+  if (threadIdx.x == 0) o[blockIdx.x] = s[0];
+}
