@@ -77,12 +77,12 @@ def export(
     out: Path,
     step: Callable[[str], object] = lambda name: None,
 ) -> Counts:
-    """Write the rows to `out`, those held out to `test_file(out)`; `step` is told each run.
+    """Write the rows to `out`, those held out to `held_out_file(out)`; `step` is told each run.
 
     Whole files are put in place at the end. Raises UsageError when they cannot be written.
     """
     counts = Counts(runs=len(runs))
-    files = {"train": out, **({"test": test_file(out)} if choice.holdout else {})}
+    files = {"train": out, **({"test": held_out_file(out)} if choice.holdout else {})}
     news = {split: file.with_name(f".{file.name}.new") for split, file in files.items()}
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def export(
     return counts
 
 
-def test_file(out: Path) -> Path:
+def held_out_file(out: Path) -> Path:
     """`data.jsonl` becomes `data.test.jsonl`."""
     return out.with_name(f"{out.stem}.test{out.suffix}")
 

@@ -160,7 +160,9 @@ def _low(sample: Sample) -> float:
 
 def _speedup(sample: Sample) -> dict[str, float] | None:
     s = sample.speedup
-    return s and {"median": s.median, "low": s.low, "high": s.high, "pairs": s.pairs}
+    if s is None:
+        return None
+    return {"median": s.median, "low": s.low, "high": s.high, "pairs": s.pairs}
 
 
 def _unmeasured(sample: Sample) -> str:

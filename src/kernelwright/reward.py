@@ -139,11 +139,12 @@ class Rewards:
 
 
 def trl_reward(
-    judge: Rewards | None = None, *, column: str = "task", effort: Effort = "loop"
+    judge: Rewards | None = None, *, column: str = "reference", effort: Effort = "loop"
 ) -> Callable[..., list[float]]:
     """A reward function as TRL's GRPOTrainer calls it: `f(prompts, completions, **columns)`.
 
-    The dataset's `column` names the task of each row. A completion is a text, or a list of messages of
+    The dataset's `column` has the task of each row: its source, as `dataset --format rl` writes it, or its
+    name or file. A completion is a text, or a list of messages of
     which the last counts; of its code blocks the last that defines ModelNew is judged. NaN: not judged.
     """
     judges = judge or Rewards()
@@ -152,7 +153,7 @@ def trl_reward(
         prompts: Sequence[object], completions: Sequence[object], **columns: Any
     ) -> list[float]:
         if column not in columns:
-            raise UsageError(f"the dataset has no column {column!r} that names the tasks")
+            raise UsageError(f"the dataset has no column {column!r} that says which task it is")
         answers = [_text(completion) for completion in completions]
         groups: dict[str, list[int]] = {}
         for row, task in enumerate(columns[column]):

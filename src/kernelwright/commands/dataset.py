@@ -77,7 +77,7 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Write the rows; 1 where there are none."""
-    from kernelwright.evals.dataset.export import Choice, export, runs_of, test_file
+    from kernelwright.evals.dataset.export import Choice, export, runs_of, held_out_file
     from kernelwright.work_bar import bar
 
     out = Path(args.out).expanduser()
@@ -93,12 +93,12 @@ def run(args: argparse.Namespace, console: Console) -> int:
     runs = runs_of(args.paths)
     with bar(console.stderr, len(runs)) as shown:
         counts = export(runs, choice, out, shown.step)
-    console.emit(_as_json(counts, out, test_file(out) if args.holdout else None))
+    console.emit(_as_json(counts, out, held_out_file(out) if args.holdout else None))
     for line in _lines(counts, args.holdout):
         console.note(line)
     console.show(str(out))
     if args.holdout:
-        console.show(str(test_file(out)))
+        console.show(str(held_out_file(out)))
     return DONE if counts.train or counts.test else NOTHING
 
 
