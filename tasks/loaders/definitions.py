@@ -49,7 +49,7 @@ class Made:
     """Workloads that the task does not carry."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Definitions:
     """Either loader: they differ in their name, and in how their folder is recognised."""
 

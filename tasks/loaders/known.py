@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kernelwright.tasks.loaders.definitions import FLASHINFER_BENCH, SOL_EXECBENCH
+from kernelwright.tasks.loaders.imported import Imported
 from kernelwright.tasks.loaders.kernelbench import KernelBench
 from kernelwright.tasks.loaders.kernelbench_hard import KernelBenchHard
 from kernelwright.tasks.loaders.loader import Loader
@@ -16,4 +17,5 @@ LOADERS: tuple[Loader, ...] = (
     KernelBenchHard(),
     FLASHINFER_BENCH,
     SOL_EXECBENCH,
+    Imported(),
 )

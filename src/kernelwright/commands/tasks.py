@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kernelwright.commands.arguments import Subparsers, add_command, add_json, at_least_one, seed
+from kernelwright.commands.tasks_import import add_import
 from kernelwright.console import Console
 from kernelwright.tasks import audits
 from kernelwright.tasks.audits import AuditRecord
@@ -73,7 +74,7 @@ def add_parser(commands: Subparsers) -> None:
         help="for the audit of one task at most (default: 120)",
     )
     checking.set_defaults(run=_check)
-    for action in (listing, showing, auditing, checking):
+    for action in (listing, showing, auditing, checking, add_import(actions)):
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
 
 

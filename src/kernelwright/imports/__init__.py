@@ -1,0 +1,1 @@
+"""What others left behind, as tasks and kernels that can be judged here."""
