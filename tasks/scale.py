@@ -118,7 +118,7 @@ def shrunk(values: set[int], step: int) -> Mapping[int, int]:
         if value % 2 == 0 and unit % 2:
             unit *= 2
         target = max(value >> step, FLOOR)
-        found = max(1, round(target / unit)) * unit
+        found = max(math.ceil(FLOOR / unit), round(target / unit)) * unit
         if value % 2 and found % 2 == 0:
             found += unit
         new[value] = min(found, value)

@@ -42,7 +42,7 @@ def _group():
 class Model(_Whole):
     """The reference, told at the start what is neither tensor nor number: `fixed` by position."""
 
-    def __init__(self, *args, fixed=(), **kwargs):
+    def __init__(self, fixed, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fixed = fixed
 
@@ -62,7 +62,7 @@ _whole_init = get_init_inputs
 
 def get_init_inputs():
     fixed = [(i, value) for i, value in enumerate(_group()) if not _is_given(value)]
-    return [list(_whole_init()), {{"fixed": fixed}}]
+    return [fixed, *_whole_init()]
 '''
 
 
