@@ -8,14 +8,18 @@ with the reason. What is run and is wrong is the task's fault: kernel and refere
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.checks import Checks
-from kernelwright.harness.crew import telling_line
+from kernelwright.harness.crew import Crew, telling_line
+from kernelwright.harness.device import DeviceFacts
 from kernelwright.harness.fault import Fault
+from kernelwright.harness.forms import Form, further_forms, own_form
+from kernelwright.harness.inline_cpp import BuildError
 from kernelwright.harness.parse import LANGUAGE_NAMES, language_of, parse_problem
-from kernelwright.tasks.errors import TaskError
+from kernelwright.tasks.errors import TaskError, UsageError
 from kernelwright.tasks.task import Task
 
 NATIVE = {"cpu": ("cpp", "python"), "cuda": ("cpp", "cuda", "python", "triton")}
@@ -33,10 +37,25 @@ class Start:
     """Why candidates are not timed against it here; None: they are."""
 
 
-def started(task: Task, checks: Checks, kind: str) -> Start | None:
+def examined(task: Task, facts: DeviceFacts) -> Start | None:
+    """The task's start kernel, checked in every shape; None where there is none.
+
+    Raises TaskError where it is wrong, UsageError without a compiler.
+    """
+    if task.start is None:
+        return None
+    own, further = own_form(task, None), further_forms(task, None)
+    try:
+        with Crew(task, own, further, facts.threads) as crew:
+            return started(task, Checks(crew, own.oracle), facts.kind, further)
+    except BuildError as error:
+        raise UsageError(str(error)) from error
+
+
+def started(task: Task, checks: Checks, kind: str, further: Sequence[Form] = ()) -> Start | None:
     """The task's start kernel, checked as far as a device of this `kind` can; None where there is none.
 
-    Raises TaskError where it is wrong.
+    Raises TaskError where it is wrong, in the task's own form or in a `further` one.
     """
     if task.start is None:
         return None
@@ -48,6 +67,8 @@ def started(task: Task, checks: Checks, kind: str) -> Start | None:
         if problem is not None:
             raise Fault(*problem)
         _check(candidate, checks)
+        for form in further:
+            checks.form(candidate, form, final=False)
     except Fault as fault:
         if native or fault.code not in _NOT_RUN:
             raise TaskError(

@@ -24,16 +24,17 @@ def read_start(path: Path, meta: TaskMeta) -> str | None:
     file = (folder / meta.start).resolve()
     if not file.is_relative_to(folder):
         raise TaskError(f"{path}: TASK['start'] leaves the task's folder: {meta.start}")
+    return kernel_text(file, f"{path}: TASK['start']")
+
+
+def kernel_text(file: Path, where: str) -> str:
+    """The text of a candidate's file. Raises TaskError, which begins with `where`."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise TaskError(
-            f"{path}: TASK['start']: cannot read {meta.start}: {error.strerror}"
-        ) from error
+        raise TaskError(f"{where}: cannot read {file.name}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise TaskError(f"{path}: TASK['start']: {meta.start} is not UTF-8 text") from error
+        raise TaskError(f"{where}: {file.name} is not UTF-8 text") from error
     if "ModelNew" not in text:
-        raise TaskError(
-            f"{path}: TASK['start']: {meta.start} defines no ModelNew, as a kernel does"
-        )
+        raise TaskError(f"{where}: {file.name} defines no ModelNew, as a kernel does")
     return text

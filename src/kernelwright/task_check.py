@@ -11,6 +11,7 @@ import torch
 from kernelwright.harness import roofline
 from kernelwright.harness.audit import MOST_SECONDS, audit
 from kernelwright.harness.device import DeviceFacts
+from kernelwright.harness.starting import examined
 from kernelwright.harness.vetting import Vetting
 from kernelwright.tasks import audits
 from kernelwright.tasks.errors import TaskError
@@ -32,6 +33,8 @@ class Checked:
     """`sound`, `weak`, or empty where there is none."""
     floor_us: float | None
     faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What could not be looked at here."""
 
     def to_json(self) -> dict[str, Any]:
         """One task of the object of `tasks check --json`."""
@@ -43,6 +46,7 @@ class Checked:
             "audit": self.audit or None,
             "floor_us": self.floor_us,
             "faults": list(self.faults),
+            "notes": list(self.notes),
         }
 
 
@@ -93,7 +97,14 @@ def check(
             faults.append(f"audit: {error}")
     if record and record.verdict != "sound":
         faults.append(f"weak: {len(record.survivors)} mutants pass, see `kernelwright tasks audit`")
-    return Checked(task, runs, record.verdict if record else "", floor, tuple(faults))
+    notes: list[str] = []
+    if runnable:
+        try:
+            start = examined(task, facts)
+            notes += [start.untimed] if start and start.untimed else []
+        except TaskError as error:
+            faults.append(str(error))
+    return Checked(task, runs, record.verdict if record else "", floor, tuple(faults), tuple(notes))
 
 
 def _variants(task: Task) -> Iterator[tuple[str, dict[str, int]]]:

@@ -23,7 +23,8 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-OWN = [*list_suite("core"), *list_suite("papers")]
+SUITES = ("core", "papers", "k2k", "translation")
+OWN = [task for suite in SUITES for task in list_suite(suite)]
 
 
 @pytest.mark.parametrize("task", OWN, ids=lambda task: task.name)
@@ -38,7 +39,7 @@ def test_every_own_task_was_audited_as_it_is_and_is_sound(task: Task):
     assert record.mutants == record.killed + len(record.equivalent) > 10
 
 
-@pytest.mark.parametrize("suite", ["core", "papers"])
+@pytest.mark.parametrize("suite", SUITES)
 def test_a_suites_file_has_no_other_entries(suite: str):
     tasks = list_suite(suite)
     assert tasks[0].path is not None

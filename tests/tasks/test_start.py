@@ -55,7 +55,7 @@ def test_a_task_at_another_size_keeps_it(path):
         ("'start': 'gone.py'", "TASK['start']: cannot read gone.py: No such file"),
         ("'start': '../op.py'", "TASK['start'] leaves the task's folder: ../op.py"),
         ("'start': '/etc/op.py'", "TASK['start'] leaves the task's folder: /etc/op.py"),
-        ("'start': 'start/empty.py'", "start/empty.py defines no ModelNew"),
+        ("'start': 'start/empty.py'", "TASK['start']: empty.py defines no ModelNew"),
         ("'translate_to': 'cuda'", "TASK['translate_to'] needs TASK['start']"),
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 from kernelwright.commands.arguments import Subparsers, add_command, add_json, at_least_one, seed
 from kernelwright.commands.tasks_import import add_import
+from kernelwright.commands.tasks_new import add_new
 from kernelwright.console import Console
 from kernelwright.tasks import audits
 from kernelwright.tasks.audits import AuditRecord
@@ -36,7 +37,9 @@ SUITES = (
 
 def add_parser(commands: Subparsers) -> None:
     """Declare `tasks list [SUITE]`, `tasks show TASK`, and `tasks audit` and `check SUITE_OR_TASK`."""
-    parser = add_command(commands, "tasks", "list the bundled tasks, show one, audit or check them")
+    parser = add_command(
+        commands, "tasks", "list the bundled tasks, show, audit, check or write one"
+    )
     add_json(parser)
     parser.set_defaults(run=_list, suite=None)
     actions = parser.add_subparsers(metavar="ACTION")
@@ -74,7 +77,7 @@ def add_parser(commands: Subparsers) -> None:
         help="for the audit of one task at most (default: 120)",
     )
     checking.set_defaults(run=_check)
-    for action in (listing, showing, auditing, checking, add_import(actions)):
+    for action in (listing, showing, auditing, checking, add_new(actions), add_import(actions)):
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
 
 
@@ -181,8 +184,8 @@ def _check(args: argparse.Namespace, console: Console) -> int:
                 f"{task.name:{width}}  {'unfit' if one.faults else 'fit':5}  {one.shapes} shapes"
                 f"  {one.audit or 'unaudited':9}  {floor}".rstrip()
             )
-            for fault in one.faults:
-                console.show(f"    {fault}")
+            for line in (*one.faults, *one.notes):
+                console.show(f"    {line}")
     unfit = sum(bool(one.faults) for one in found)
     console.emit(
         {
