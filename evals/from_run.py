@@ -287,7 +287,9 @@ def _kernel(run: _Run, best: Attempt, verdict: Verdict, confirmed: bool) -> Kern
 
 
 def _why_unknown(kernel: Kernel) -> dict[str, str]:
-    reasons = {"best.own_time_share": "the verdict names the track only"}
+    reasons: dict[str, str] = {}
+    if kernel.own_time_share is None:
+        reasons["best.own_time_share"] = no_own_time(kernel.verdict)
     if kernel.floor_ms is None:
         reasons["best.floor_ms"] = (
             "the time is at the floor or below it"
@@ -301,6 +303,11 @@ def _why_unknown(kernel: Kernel) -> dict[str, str]:
     if kernel.bundle is None:
         reasons["best.bundle"] = "no bundle was made"
     return reasons
+
+
+def no_own_time(verdict: Verdict) -> str:
+    """Why the share of own code in a call is unknown."""
+    return verdict.reasons.get("track") or "judged by a version that told the track only"
 
 
 def _attempts(attempts: Sequence[Attempt], state: RunState, events: Iterable[Event]) -> Attempts:

@@ -324,6 +324,7 @@ class Evaluator:
             roofline=self.floor.reached(seconds),
             precision=self.oracle.own.precision,
             track=track,
+            own_time=outcome.profile.own_share(seconds) if outcome.profile else None,
             findings=(*trial.verdict.findings, *_noise(outcome.others, self.threads)),
             reasons={
                 **reasons,

@@ -102,6 +102,11 @@ class Profile:
             library /= own + library
         return max(library, longest)
 
+    def own_share(self, call_s: float) -> float | None:
+        """Share of the work that libraries did not do, by the same rule; None: nothing was seen."""
+        share = self.library_share(call_s)
+        return None if share is None else round(min(1.0, max(0.0, 1.0 - share)), 4)
+
     def track(self, call_s: float) -> Track | None:
         """The track of a candidate with this profile; None: nothing was seen."""
         share = self.library_share(call_s)

@@ -85,6 +85,8 @@ class Verdict:
     """Why a field that is null is unknown, by the field's name (`"speedup.compile"`)."""
     samples: Samples | None = None
     """Of a final judgement only."""
+    own_time: float | None = None
+    """Share of the work of timed calls that libraries did not do, in [0, 1]: what the track is decided by."""
 
     @property
     def accepted(self) -> bool:
@@ -102,6 +104,7 @@ class Verdict:
             "verdict": self.verdict,
             "stage": self.stage,
             "track": self.track,
+            "own_time": self.own_time,
             "precision": self.precision,
             "language": self.language,
             "device": self.device,
@@ -142,6 +145,7 @@ class Verdict:
                 for f in data["findings"]
             ),
             track=data.get("track"),
+            own_time=data.get("own_time"),
             precision=data.get("precision"),
             language=data.get("language"),
             device=data.get("device", "cpu"),

@@ -19,6 +19,8 @@ Format = Literal["sft", "rl", "preferences", "raw"]
 FORMATS: tuple[Format, ...] = ("sft", "rl", "preferences", "raw")
 Which = Literal["sent", "task"]
 Row = dict[str, Any]
+_WRITTEN = ("model", "builtin")
+"""Who writes kernels when asked to."""
 
 
 def rows(found: Sequence[Sample], shape: Format, which: Which) -> Iterator[Row]:
@@ -27,12 +29,12 @@ def rows(found: Sequence[Sample], shape: Format, which: Which) -> Iterator[Row]:
         case "raw":
             yield from map(_raw, found)
         case "sft":
-            yield from (_sft(s, which) for s in found if s.author != "tuner")
+            yield from (_sft(s, which) for s in found if s.author in _WRITTEN)
         case "rl":
             first = {prompt_id(prompt(s, which)[0]): s for s in reversed(found)}
             yield from (_rl(s, which) for s in found if s in first.values())
         case "preferences":
-            yield from _preferences([s for s in found if s.author != "tuner"], which)
+            yield from _preferences([s for s in found if s.author in _WRITTEN], which)
 
 
 def prompt(sample: Sample, which: Which) -> tuple[Messages, str]:

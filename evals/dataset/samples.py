@@ -15,7 +15,7 @@ from typing import Any, Literal
 from kernelwright.agents import briefing, transcript
 from kernelwright.agents.events import read
 from kernelwright.agents.roles import Attempt, Brief
-from kernelwright.agents.run_state import RunState
+from kernelwright.agents.run_state import START, RunState
 from kernelwright.evals.dataset.operator_hash import operator_hash
 from kernelwright.evals.from_run import task_facts
 from kernelwright.harness.device import DeviceFacts
@@ -26,7 +26,8 @@ from kernelwright.tasks.task import Task
 
 Messages = tuple[tuple[str, str], ...]
 """Role and text of each message."""
-Author = Literal["model", "builtin", "tuner"]
+Author = Literal["model", "builtin", "tuner", "task"]
+"""`task`: the start kernel that a task came with."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,8 @@ def samples(folder: Path) -> Iterator[Sample]:
             continue  # nothing was found out of it
         label = f"propose:{attempt.round}"
         call = calls.get(f"{label}:repair") or calls.get(label)
-        tuned = bool(attempt.choice)
-        author: Author = "tuner" if tuned else "model" if _asks(asked) else "builtin"
-        call = None if tuned else call
+        author = _author(attempt, asked)
+        call = call if author == "model" else None
         yield Sample(
             run=folder.name,
             task=task,
@@ -118,11 +118,20 @@ def samples(folder: Path) -> Iterator[Sample]:
         )
 
 
+def _author(attempt: Attempt, asked: Mapping[str, Any]) -> Author:
+    if attempt.choice:
+        return "tuner"
+    if attempt.round == START:
+        return "task"
+    return "model" if _asks(asked) else "builtin"
+
+
 def _reasons(author: Author, call: transcript.Call | None) -> dict[str, str]:
     """Why nothing is known of prompt, answer and reasoning."""
     if call is not None:
         return {} if call.reasoning else {"reasoning": "the provider gave none"}
     why = {
+        "task": "the task came with it",
         "tuner": "the tuner set the parameters of another candidate",
         "builtin": "the built-in model is not asked in words",
         "model": "the run has no transcript of that turn",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from kernelwright.evals.serving.messages import FAULTS, Opened, Reply, Request
@@ -91,7 +92,7 @@ def _here(task: Task) -> Task:
     except TaskError:
         bundled = None
     path = bundled.path if bundled is not None and bundled.hash == task.hash else None
-    return Task(task.name, task.source, path, task.meta)
+    return replace(task, path=path)
 
 
 if __name__ == "__main__":

@@ -82,6 +82,13 @@ def test_a_kernel_too_short_to_be_seen_is_custom_when_there_is_one():
 def test_nothing_seen_is_unknown():
     assert Profile({}).track(1e-3) is None
     assert Profile({"own": 0.0}).library_share(1e-3) is None
+    assert Profile({"own": 0.0}).own_share(1e-3) is None
+
+
+def test_the_own_share_is_what_libraries_did_not_do():
+    assert Profile({"own": 3.0, "library": 1.0}).own_share(1.0) == 0.75
+    assert Profile({"own": 1.0}).own_share(1.0) == 1.0
+    assert Profile({"library": 1.0}).own_share(1.0) == 0.0
 
 
 @given(st.floats(0.01, 1.0), st.floats(0.01, 1.0))

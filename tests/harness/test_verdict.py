@@ -27,6 +27,7 @@ FULL = Verdict(
     counters={"instructions": 12},
     seconds={"build": 0.4, "check": 0.6, "time": 1.1},
     reasons={"speedup.compile": "torch.compile failed"},
+    own_time=0.93,
 )
 REJECTED = Verdict("rejected", "run", (Finding("wrong_value", "first at [0]"),))
 
@@ -40,7 +41,7 @@ def test_round_trip(verdict: Verdict):
 def test_the_keys_of_the_contract():
     assert set(FULL.to_json()) == {
         "verdict", "stage", "track", "precision", "language", "device", "findings", "time_ms",
-        "speedup", "roofline", "counters", "seconds", "reasons",
+        "speedup", "roofline", "counters", "seconds", "reasons", "own_time",
     }  # fmt: skip
     assert FULL.to_json()["speedup"]["eager"] == {
         "median": 2.2,

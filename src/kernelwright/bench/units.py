@@ -9,7 +9,7 @@ from kernelwright.agents.archive import fitness
 from kernelwright.agents.roles import Attempt
 from kernelwright.bench.plan import Plan
 from kernelwright.evals.batch import AGAIN, broken_off
-from kernelwright.evals.from_run import is_run, task_result
+from kernelwright.evals.from_run import is_run, no_own_time, task_result
 from kernelwright.evals.judge import candidate_in, verdict_in
 from kernelwright.evals.pool import Ended, Unit
 from kernelwright.evals.purse import Purse, budget_words
@@ -124,7 +124,7 @@ class Judgements:
             ),
             samples=Samples(n=len(known), correct=len(right)),
             spent=Cost(evaluations=len(known)),
-            reasons=_WHY_UNKNOWN,
+            reasons=_why_unknown(best[1] if best else None),
         )
 
     def _verdicts(self, name: str) -> Path:
@@ -137,10 +137,16 @@ _WHY_UNKNOWN = {
     "spent.wall_s": "the kernels were there already",
     "best.parent": "only the kernel itself is known",
     "best.floor_ms": "the verdict tells the share of the floor",
-    "best.own_time_share": "the verdict names the track only",
     "best.bundle": "no bundle was made",
     "shapes": "only the task's own shape is timed",
 }
+
+
+def _why_unknown(verdict: Verdict | None) -> dict[str, str]:
+    """The same for a task's best."""
+    if verdict is None or verdict.own_time is not None:
+        return dict(_WHY_UNKNOWN)
+    return {**_WHY_UNKNOWN, "best.own_time_share": no_own_time(verdict)}
 
 
 def _kernel(candidate: Candidate, verdict: Verdict) -> Kernel:
@@ -150,6 +156,7 @@ def _kernel(candidate: Candidate, verdict: Verdict) -> Kernel:
         language=candidate.language,
         verdict=verdict,
         confirmed=True,
+        own_time_share=verdict.own_time,
     )
 
 
