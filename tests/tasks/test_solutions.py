@@ -109,3 +109,12 @@ def test_what_cannot_be_a_candidate_says_why(
 ) -> None:
     with pytest.raises(Malformed, match=said):
         solve(tmp_path, made, **spec)
+
+
+def test_solutions_may_rely_on_contiguous_inputs(tmp_path: Path, made: Made) -> None:
+    text = "def go(x):\n    y = x.view(-1)\n    return 2 * x, y.view(x.shape).sum(-1)\n"
+    found = solve(tmp_path, made, text, destination_passing_style=False)
+    names: dict[str, Any] = {}
+    exec(found.text, names)
+    x = torch.randn(8, 3).T
+    assert torch.equal(names["ModelNew"]()(x)[0], 2 * x)
