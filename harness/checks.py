@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
+from kernelwright.harness import complaints
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.comparison import compare
 from kernelwright.harness.counterexample import OWN, Probe
@@ -59,10 +60,19 @@ class Checks:
         if any(i < case.returned for i in worker.in_inputs - eager.in_inputs):
             raise Fault("output_is_input", "an output lies in the memory of an input")
         if wrong is not None:
-            raise Fault(wrong.code, wrong.message, wrong.detail)
+            why = complaints.first(worker.seen)
+            if why:
+                raise Fault(why.code, f"{why.message}\nand so, {wrong.message}", wrong.detail)
+            raise Fault(wrong.code, wrong.message + complaints.cause(worker.seen), wrong.detail)
         shared = overlap_problem(worker.latest, eager.latest, case.returned)
         if shared is not None:
             raise Fault("overlapping_output", shared)
+
+    def watched(self, worker: Worker) -> None:
+        """An emulator, where one runs the kernels, has nothing to complain of."""
+        why = complaints.first(worker.seen)
+        if why:
+            raise why
 
     def held(self, worker: Worker) -> None:
         """An answer must still be right after the next call: its memory is the caller's."""
@@ -99,6 +109,7 @@ class Checks:
             with contextlib.closing(self.crew.candidate(candidate, form)) as worker:
                 for case in cases:
                     self.call(worker, case)
+                self.watched(worker)
         except Fault as fault:
             if not form.hidden:
                 message = f"in {form.name}: {fault.message}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import importlib
 import mmap
 import os
 import resource
@@ -53,6 +54,7 @@ def main(config: dict[str, Any], descriptors: list[int], leave: socket.socket) -
     inline_cpp.BUILDER = remote_builder(sock)
     torch.set_num_threads(config["threads"])
     torch.empty(1 << 20).fill_(0)  # OpenMP starts its threads, each on a core of its own
+    seen = importlib.import_module(config["before"]).prepare(scratch) if config["before"] else None
     parent = os.getppid()
     die_with_parent(parent)  # also while it stands, when it cannot see that the socket is closed
     if config["caged"]:
@@ -61,7 +63,7 @@ def main(config: dict[str, Any], descriptors: list[int], leave: socket.socket) -
         give(leave, neighbours=not config["isolated"] and cage.user is None)
         die_with_parent(parent)  # again: changing the user took it back
     leave.close()
-    serve(sock, memory, slots, scratch)
+    serve(sock, memory, slots, scratch, seen)
 
 
 def redirect(log: str) -> None:
@@ -85,12 +87,18 @@ def remote_builder(sock: socket.socket) -> Callable[[str, Sequence[str]], str]:
     return build
 
 
-def serve(sock: socket.socket, memory: mmap.mmap, slots: memoryview[int], scratch: str) -> None:
+def serve(
+    sock: socket.socket,
+    memory: mmap.mmap,
+    slots: memoryview[int],
+    scratch: str,
+    seen: Callable[[], Any] | None = None,
+) -> None:
     """Answer commands until told to stop."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the inputs cannot be written is the intention
         flat = torch.frombuffer(memory, dtype=torch.uint8)
-    worker = Worker(sock, flat, slots, scratch)
+    worker = Worker(sock, flat, slots, scratch, seen)
     sealed = seals.places([sys.modules[__name__], Worker, wire])
     wire.send(sock, {"arena": flat.data_ptr(), "seals": sealed})
     # Looked up in nothing that could be changed but by writing to memory.
@@ -128,12 +136,18 @@ class Worker:
     """One loaded model and the outputs of its latest calls."""
 
     def __init__(
-        self, sock: socket.socket, flat: torch.Tensor, slots: memoryview[int], scratch: str
+        self,
+        sock: socket.socket,
+        flat: torch.Tensor,
+        slots: memoryview[int],
+        scratch: str,
+        seen: Callable[[], Any] | None,
     ) -> None:
         self._sock = sock
         self._flat = flat
         self._slots = slots
         self._scratch = scratch
+        self._seen = seen
         self._heap = False
         """Whether inputs are copied to the heap, where a sanitizer watches around them."""
         self._model: Callable[..., Any] = torch.nn.Identity()
@@ -225,6 +239,7 @@ class Worker:
         return {
             "outputs": [describe_tensor(t) for t in out],
             "buffers": [describe_tensor(t) for t in buffers],
+            "seen": self._seen() if self._seen else None,
         }
 
     def batch(

@@ -69,7 +69,9 @@ class Crew(contextlib.ExitStack):
         Inputs are `writable` to find out who writes. Raises Fault.
         """
         setup = self._setup(candidate.source, "ModelNew", form or self._own)
-        return self._start(replace(setup, writable=writable))
+        emulated = emulation(candidate.source)
+        before = emulated.before if emulated else None
+        return self._start(replace(setup, writable=writable, before=before))
 
     def fingerprint(self, candidate: Candidate) -> str | None:
         """Whose code equals whose (`fingerprint.py`); None where that cannot be told."""

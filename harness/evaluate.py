@@ -37,8 +37,9 @@ from kernelwright.harness.target import Target, eager_call, target
 from kernelwright.harness.timing import Timings
 from kernelwright.harness.verdict import Finding, Samples, Speedup, Stage, Verdict
 from kernelwright.harness.vetting import vet
+from kernelwright.harness.without_gpu import Emulated, emulation, smaller
 from kernelwright.harness.worker import Worker
-from kernelwright.tasks.errors import UsageError
+from kernelwright.tasks.errors import TaskError, UsageError
 from kernelwright.tasks.task import Task
 
 _NAMES = {"champion": "champion", "start": "start kernel"}
@@ -80,8 +81,11 @@ class Evaluator:
         *,
         threads: int | None = None,
         seed: int | None = None,
+        emulated: Emulated | None = None,
     ) -> None:
+        """`emulated`: at which sizes kernels are emulated by this evaluator, which times none."""
         self.task = task
+        self._emulated = emulated
         self._turnstile = turnstile.named()
         self.threads = threads or len(os.sched_getaffinity(0))
         self._seed = seed
@@ -160,6 +164,17 @@ class Evaluator:
         torch.compile as well.
         """
         trial = _Trial(candidate, effort, champion)
+        if self._emulated is None:
+            try:
+                if emulation(candidate.source) is not None:
+                    return self._emulator.evaluate(candidate, effort=effort)
+            except (HarnessError, TaskError) as error:
+                return Verdict(
+                    "harness_error",
+                    "build",
+                    (Finding("harness", str(error)),),
+                    language=candidate.language,
+                )
         known = (*self._known_weak, *_weak_sandbox())
         trial.verdict = Verdict("accepted", "parse", known, language=candidate.language)
         if effort == "final":
@@ -169,7 +184,7 @@ class Evaluator:
         seconds = {"build": 0.0, "check": 0.0, "time": 0.0}
         failure: Finding | None = None
         try:
-            for name, clock in STAGES:
+            for name, clock in STAGES[:-1] if self._emulated else STAGES:
                 trial.verdict = replace(trial.verdict, stage=name)
                 begin = time.perf_counter()
                 try:
@@ -183,6 +198,10 @@ class Evaluator:
                     break
             trial.verdict = replace(trial.verdict, seconds=seconds)
             return self._reject(trial, failure) if failure else replace(trial.verdict, stage="done")
+            if self._emulated and failure and failure.code == "timeout":
+                raise HarnessError(f"it cannot be emulated in bearable time: {failure.message}")
+            if self._emulated:
+                trial.verdict = self._emulated.unknown(trial.verdict, self.oracle.own.precision)
         except HarnessError as error:
             trial.verdict = replace(trial.verdict, seconds=seconds)
             return self._reject(trial, Finding("harness", str(error)), "harness_error")
@@ -191,6 +210,13 @@ class Evaluator:
                 trial.worker.close()
 
     @property
+    @cached_property
+    def _emulator(self) -> Evaluator:
+        """Judges GPU kernels where there is no GPU, opened for the first of them. Raises TaskError."""
+        task, sizes = smaller(self.task)
+        inner = Evaluator(task, threads=self.threads, seed=self._seed, emulated=Emulated(sizes))
+        return self._stack.enter_context(inner)
+
     def counterexamples(self) -> tuple[Probe, ...]:
         """What every candidate has to stand beside the oracle's own cases."""
         return tuple(self._known.values())
@@ -267,7 +293,8 @@ class Evaluator:
         self._checks.held(trial.running)
         check_retouched(trial.running, self.oracle, self._checks.call)
         check_state_follows(trial.running, self.oracle, self._checks.call)
-        if trial.effort == "final":
+        self._checks.watched(trial.running)
+        if trial.effort == "final" and not self._emulated:
             trial.note(*self._crew.inspector.inspect(trial.candidate))
 
     def _stage_timing(self, trial: _Trial) -> None:
@@ -355,6 +382,19 @@ def _samples(timings: Timings) -> Samples:
 def _weak_sandbox() -> tuple[Finding, ...]:
     weakness = level().warning()
     return (Finding("weak_sandbox", weakness, "warning"),) if weakness else ()
+def evaluator_for(
+    task: Task, candidate: Candidate, *, threads: int | None = None, seed: int | None = None
+) -> Evaluator:
+    """An evaluator for this one candidate: it emulates from the start where there is no GPU for it.
+
+    Raises HarnessError where the candidate's language is not installed, TaskError for a task at fault.
+    """
+    if emulation(candidate.source) is None:
+        return Evaluator(task, threads=threads, seed=seed)
+    small, sizes = smaller(task)
+    return Evaluator(small, threads=threads, seed=seed, emulated=Emulated(sizes))
+
+
 
 
 def _noise(others: float | None, threads: int) -> tuple[Finding, ...]:

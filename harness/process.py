@@ -64,6 +64,9 @@ class Setup:
     """Whether inputs may be written, to find out who does."""
     memory: int | None = None
     """Bytes that it may take in its cage; None: what the cage allows."""
+    before: str | None = None
+    """A module of the harness whose `prepare(scratch)` is called in the worker before foreign code is there;
+    what it returns is asked after each call for what was seen."""
 
 
 class Process:
@@ -95,6 +98,7 @@ class Process:
             "writable": setup.writable or not setup.caged,
             "cpus": nursery.cpus,
             "threads": setup.threads or nursery.threads,
+            "before": setup.before,
             "environment": _environment(scratch, setup),
             "log": str(self.folder / "output.log"),
         }

@@ -33,6 +33,8 @@ __all__ = ["Ambush", "Batch", "Layout", "Setup", "Value", "Worker", "same_bytes"
 
 COMPILE_SECONDS = 120.0
 """What a checked call may take, at the least, of a candidate that has a compiler write its code."""
+EMULATION_SECONDS = 120.0
+"""What a call may take of a kernel that something else than its device runs."""
 _COMPILES = re.compile(r"\b(compile|jit|load_inline|cpp_extension|numba|triton|custom_op)\b")
 """Only a hint: who hides it is given the time of any other call."""
 _NAP_SECONDS = 20e-6
@@ -84,6 +86,10 @@ class Worker:
         self._timeout = timeout
         compiles = setup.caged and _COMPILES.search(setup.source)
         self._patience = max(timeout, COMPILE_SECONDS) if compiles else timeout
+        if setup.before:
+            self._timeout = self._patience = max(timeout, EMULATION_SECONDS)
+        self.seen: list[Any] = []
+        """What the module of `Setup.before` has said after each call, unless it was nothing. A claim."""
         """For calls, until new processes are forbidden: no compiler can be started then."""
         self._random = random.SystemRandom()
         self._layouts: list[Layout] = []
@@ -176,6 +182,8 @@ class Worker:
                 raise
             raise guarded.explained(fault, guard) from fault
         self._process.freeze()
+        if answer.get("seen"):
+            self.seen.append(answer["seen"])
         described = self._parse(answer.get("outputs"))
         self._layouts = [Layout(r.dtype, r.shape, r.stride) for r in described]
         buffers = self._parse(answer.get("buffers"))

@@ -34,6 +34,13 @@ from kernelwright.harness.sandbox import Cage, enter, files, isolate, namespaces
 from kernelwright.harness.sandbox.cage import offer_to_the_killer
 from kernelwright.harness.sandbox.system import PR_SET_CHILD_SUBREAPER, die_with_parent, prctl
 
+PREPARING = (
+    "kernelwright.harness.triton.interpret",
+    "kernelwright.harness.triton.ahead",
+    "kernelwright.harness.counters.recording",
+)
+"""Modules that a worker may be prepared by (`Setup.before`)."""
+
 _MOST_DESCRIPTORS = 16
 
 
@@ -53,6 +60,8 @@ class Zygote:
         # The name that candidates import, and what tries a task (`vetting.py`); loaded here because the
         # cage hides this package's files.
         importlib.import_module("kernelwright.inline")
+        for module in PREPARING:  # none imports more than torch and numpy
+            importlib.import_module(module)
         importlib.import_module("kernelwright.tasks.reference")
         gc.collect()
         gc.freeze()  # workers collect only what is theirs: torch's heap costs 60 ms a round

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -41,6 +42,7 @@ def prepare(scratch: str) -> Callable[[], Mapping[str, Any]]:
 
 def install() -> Interpreter:
     """The same for whoever is in the process itself. Sets TRITON_INTERPRET beforehand."""
+    _forget_triton()
     import triton
     import triton.language
 
@@ -58,6 +60,16 @@ def install() -> Interpreter:
     fresh = Fresh()
     fresh.watch()
     return Interpreter(interpreter, Guard(fresh))
+
+
+def _forget_triton() -> None:
+    """Have Triton imported anew: parts of torch import it, and then it does not interpret.
+
+    Its compiled part stays, for it can be loaded only once.
+    """
+    for name in [n for n in sys.modules if n == "triton" or n.startswith("triton.")]:
+        if not name.startswith("triton._C"):
+            del sys.modules[name]
 
 
 class Interpreter:

@@ -90,9 +90,9 @@ def read_candidate(path: str) -> Candidate:
 
 def _judge(args: argparse.Namespace, candidate: Candidate, console: Console) -> Verdict:
     task = load_task(args.task)
-    from kernelwright.harness.evaluate import Evaluator
+    from kernelwright.harness.evaluate import evaluator_for
 
-    with Evaluator(task, threads=args.threads, seed=args.seed) as evaluator:
+    with evaluator_for(task, candidate, threads=args.threads, seed=args.seed) as evaluator:
         console.note(f"judging {args.kernel} for {task.name} (torch.compile takes a while)")
         return evaluator.evaluate(candidate, effort="final")
 

@@ -1,0 +1,1 @@
+"""What can be counted of a kernel: compiled counters with no GPU, and the processor's own."""
