@@ -18,6 +18,7 @@ from kernelwright.harness.inspection import Inspector
 from kernelwright.harness.nursery import Nursery
 from kernelwright.harness.oracle import tensors
 from kernelwright.harness.variants import Variant
+from kernelwright.harness.without_gpu import emulation
 from kernelwright.harness.worker import Setup, Worker
 from kernelwright.tasks.errors import TaskError
 from kernelwright.tasks.task import Task
