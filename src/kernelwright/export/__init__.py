@@ -1,0 +1,1 @@
+"""Export: a champion as an operator of torch that people install."""
