@@ -1,11 +1,11 @@
-"""Definitions of flashinfer-bench or SOL-ExecBench: which load and run on a CPU, and what their solutions are worth.
+"""Definitions of flashinfer-bench or SOL-ExecBench: which run on a CPU, whose solutions are right.
 
     python benchmarks/foreign_definitions.py ../SOL-ExecBench                printed
     python benchmarks/foreign_definitions.py ../SOL-ExecBench --evidence     appended to evals/evidence too
 
-Each task's reference runs once in every shape, then each solution that can be a candidate is judged as a search
-judges one (without torch.compile), in a process of its own with a limit of time. Triton is emulated where there
-is no GPU. Speeds are not reported: the verdicts are the matter.
+Each task's reference runs once in every shape, then each solution that can be a candidate is judged as a
+search judges one (without torch.compile), in a process of its own with a limit of time. Triton is emulated
+where there is no GPU. Speeds are not reported: the verdicts are the matter.
 """
 
 from __future__ import annotations

@@ -186,6 +186,19 @@ def test_order_within_a_round_is_drawn_anew():
     assert len(set(rounds)) > 2
 
 
+def test_every_leg_of_server_timing_comes_after_a_pause_of_its_own(monkeypatch):
+    pauses: list[float] = []
+    monkeypatch.setattr("kernelwright.harness.timing.time.sleep", pauses.append)
+    contestants, log = trio()
+    run(contestants, Plan(rounds=20, seconds=60.0, pause_s=0.01))
+    assert len(pauses) == len(log)
+    assert len(set(pauses)) > len(pauses) // 2
+    assert 0 < min(pauses) and max(pauses) <= 0.04
+    pauses.clear()
+    run(trio()[0], Plan(rounds=20, seconds=60.0))
+    assert not pauses
+
+
 def test_at_least_so_many_rounds_however_slow():
     contestants, _ = trio()
     assert run(contestants, Plan(rounds=50, seconds=0.0, least=7)).speedup("eager").pairs == 7
