@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kernelwright.harness import inline_cpp, variants
+from kernelwright.harness.cuda_emulation import translate
 from kernelwright.harness.inline_cpp import BuildError
 from kernelwright.harness.nursery import Nursery
 from kernelwright.harness.rooms import remove
@@ -65,21 +66,24 @@ class Builder:
             raise BuildError(f"the source has {len(source)} characters, at most {_LARGEST_SOURCE}")
         if sum(map(len, flags)) > _LONGEST_FLAGS:
             raise BuildError(f"the flags are longer than {_LONGEST_FLAGS} characters")
+        cuda = bool(flags) and flags[0] == translate.IS_CUDA  # of its flags only macros are used
         foreign = [flag for flag in flags if not _FLAG.fullmatch(flag)]
-        if foreign:
+        if foreign and not cuda:
             raise BuildError(
                 f"the flag {foreign[0][:80]!r} is not allowed: give -O, -f, -m, -D ones"
             )
         if not _is_text([source, *flags]):
             raise BuildError("source and flags must be Unicode text without null characters")
         begin = time.perf_counter()
-        source, flags = variants.changed(variant, source, flags, self.compiler)
         try:
+            source, flags = variants.changed(variant, source, flags, self.compiler)
             key = inline_cpp.content_key(source, flags, self.compiler)
             cached = self._cache / f"{key}.so"
             if not cached.exists():
                 self._compile(source, flags, cached)
             return cached
+        except BuildError as error:
+            raise (BuildError(translate.said(str(error))) if cuda else error) from error
         finally:
             self.seconds += time.perf_counter() - begin
 

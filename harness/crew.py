@@ -7,9 +7,13 @@ import functools
 from collections.abc import Sequence
 from dataclasses import replace
 
+import torch
+
+from kernelwright.harness import checked_emulation
 from kernelwright.harness.arena import footprint
 from kernelwright.harness.builds import Builder
 from kernelwright.harness.candidate import Candidate
+from kernelwright.harness.cuda_emulation import reports
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault
 from kernelwright.harness.fingerprint import fingerprint
@@ -17,7 +21,9 @@ from kernelwright.harness.forms import Form
 from kernelwright.harness.inspection import Inspector
 from kernelwright.harness.nursery import Nursery
 from kernelwright.harness.oracle import tensors
+from kernelwright.harness.parse import language_of
 from kernelwright.harness.variants import Variant
+from kernelwright.harness.verdict import Finding
 from kernelwright.harness.without_gpu import emulation
 from kernelwright.harness.worker import Setup, Worker
 from kernelwright.tasks.errors import TaskError
@@ -83,6 +89,27 @@ class Crew(contextlib.ExitStack):
         """Sanitizers and repetition, for what would be promoted."""
         inspector = Inspector(self._other, self._inspected, self._threads, self._builder.compiler)
         return self.enter_context(inspector)
+
+    def checked(self, candidate: Candidate) -> tuple[Finding, ...]:
+        """Look at every access of CUDA kernels that are emulated; notes. Raises Fault."""
+        if language_of(candidate.source) != "cuda" or torch.cuda.is_available():
+            return ()
+
+        def start(form: Form) -> Worker:
+            return self._other(candidate, form, "checked", self._threads, None)
+
+        return checked_emulation.check(start, self._inspected)
+
+    def cause(self, candidate: Candidate, fault: Fault) -> Fault:
+        """What in an emulated kernel led to a wrong answer, where a checked build tells; else `fault`."""
+        if fault.code not in checked_emulation.EFFECTS:
+            return fault
+        try:
+            self.checked(candidate)
+        except Fault as why:
+            if why.code in reports.CODES:
+                return Fault(why.code, f"{why.message}\nand so, {fault.message}", fault.detail)
+        return fault
 
     def _other(
         self,

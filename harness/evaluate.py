@@ -136,7 +136,7 @@ class Evaluator:
             self.reference.bytes_moved(own.inputs, self.reference.run(model, own.inputs), model),
         )
         self.floor = roofline.floor(self.facts, *self._work)
-        self._start = started(self.task, self._checks, self.facts.kind)
+        self._start = started(self.task, self._checks, self.facts.kind, self._further)
         self._prober = Prober(self._crew, (form, *self._further), self._checks.call)
         self._known: dict[str, Probe] = {}
         self.learn(casebook.known(self.task))
@@ -192,16 +192,17 @@ class Evaluator:
                         getattr(self, f"_stage_{name}")(trial)
                 except Fault as error:
                     timed = name == "timing"
-                    failure = self._checks.explained(candidate, error, timed=timed)
+                    cause = self._crew.cause(candidate, error)
+                    failure = self._checks.explained(candidate, cause, timed=timed)
                 seconds[clock] += time.perf_counter() - begin
                 if failure:
                     break
             trial.verdict = replace(trial.verdict, seconds=seconds)
-            return self._reject(trial, failure) if failure else replace(trial.verdict, stage="done")
             if self._emulated and failure and failure.code == "timeout":
                 raise HarnessError(f"it cannot be emulated in bearable time: {failure.message}")
             if self._emulated:
                 trial.verdict = self._emulated.unknown(trial.verdict, self.oracle.own.precision)
+            return self._reject(trial, failure) if failure else replace(trial.verdict, stage="done")
         except HarnessError as error:
             trial.verdict = replace(trial.verdict, seconds=seconds)
             return self._reject(trial, Finding("harness", str(error)), "harness_error")
@@ -209,7 +210,6 @@ class Evaluator:
             if trial.worker is not None:
                 trial.worker.close()
 
-    @property
     @cached_property
     def _emulator(self) -> Evaluator:
         """Judges GPU kernels where there is no GPU, opened for the first of them. Raises TaskError."""
@@ -217,6 +217,7 @@ class Evaluator:
         inner = Evaluator(task, threads=self.threads, seed=self._seed, emulated=Emulated(sizes))
         return self._stack.enter_context(inner)
 
+    @property
     def counterexamples(self) -> tuple[Probe, ...]:
         """What every candidate has to stand beside the oracle's own cases."""
         return tuple(self._known.values())
@@ -287,6 +288,8 @@ class Evaluator:
 
     def _stage_integrity(self, trial: _Trial) -> None:
         """Calls repeat, leave earlier answers alone, and nothing runs beside them."""
+        self._checks.watched(trial.running)
+        trial.note(*self._crew.checked(trial.candidate))
         trial.running.lockdown()
         for side in SIDES:
             self._checks.call(trial.running, self.oracle.own, guard=side)
@@ -379,9 +382,6 @@ def _samples(timings: Timings) -> Samples:
     return Samples(seconds, timings.starts)
 
 
-def _weak_sandbox() -> tuple[Finding, ...]:
-    weakness = level().warning()
-    return (Finding("weak_sandbox", weakness, "warning"),) if weakness else ()
 def evaluator_for(
     task: Task, candidate: Candidate, *, threads: int | None = None, seed: int | None = None
 ) -> Evaluator:
@@ -395,6 +395,9 @@ def evaluator_for(
     return Evaluator(small, threads=threads, seed=seed, emulated=Emulated(sizes))
 
 
+def _weak_sandbox() -> tuple[Finding, ...]:
+    weakness = level().warning()
+    return (Finding("weak_sandbox", weakness, "warning"),) if weakness else ()
 
 
 def _noise(others: float | None, threads: int) -> tuple[Finding, ...]:

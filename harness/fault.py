@@ -6,6 +6,8 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
+from kernelwright.harness.cuda_emulation import reports, translate
+
 _LONGEST_MESSAGE = 4000
 _HINTS = {
     "SIGXCPU": " (processor time limit)",
@@ -36,7 +38,8 @@ def raised(error: Any) -> Fault:
     kind, message = plain(str(error.get("type"))[:100]), plain(str(error.get("message")))
     line = f" (line {error['line']})" if isinstance(error.get("line"), int) else ""
     if kind == "BuildError":
-        return Fault("build_failed", message)
+        refused = message.startswith(translate.CANNOT)
+        return Fault("cannot_be_emulated" if refused else "build_failed", message)
     return Fault("exception", f"{kind}: {message}{line}")
 
 
@@ -44,6 +47,9 @@ def ended(status: int | None, tail: str) -> Fault:
     """How a worker died: its exit status (None: it had to be killed) and the end of its output."""
     if status is None:
         return Fault("killed", f"the process did not behave and had to be killed{tail}")
+    found = reports.told(tail) if status == reports.STATUS else None
+    if found is not None:
+        return Fault(found[0], plain(found[1]))
     if status >= 0:
         return Fault("exit", f"the process ended by itself with status {status}{tail}")
     known = -status in set(signal.Signals)

@@ -3,13 +3,14 @@
 Candidates import it from `kernelwright.inline`. The source holds raw `extern "C" __global__` kernels and no
 host code. Where the tensors lie decides who runs them: on a GPU what NVRTC built, on torch's current stream
 (`cuda_native.py`); on the CPU the emulator (`cuda_emulation/`). Builds are cached by content. Under the
-harness `BUILDER` and `ON_FAULT` are replaced: there a build happens outside the candidate's process, and a
-launch that is found wrong ends it.
+harness, where `inline_cpp.BUILDER` is replaced, a build happens outside the candidate's process, and a launch
+that is found wrong ends that process.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
@@ -18,8 +19,10 @@ from typing import Any
 import torch
 
 from kernelwright.harness import inline_cpp
+from kernelwright.harness.cuda_emulation import translate
 from kernelwright.harness.cuda_emulation.library import Configuration, EmulatedLibrary
-from kernelwright.harness.cuda_emulation.reports import Report
+from kernelwright.harness.cuda_emulation.reports import STATUS, Report
+from kernelwright.harness.cuda_native import NativeLibrary
 from kernelwright.harness.inline_cpp import BuildError, build_flags
 
 _ATTRIBUTES = re.compile(
@@ -74,11 +77,9 @@ class Module:
         """The library for `cuda` or `cpu`. Raises BuildError."""
         if kind not in self._built:
             if kind == "cuda":
-                from kernelwright.harness.cuda_native import NativeLibrary
-
                 self._built[kind] = NativeLibrary(self._source, self._flags)
             else:
-                self._built[kind] = EmulatedLibrary(BUILDER(self._source, self._flags))
+                self._built[kind] = EmulatedLibrary(build(self._source, self._flags))
         return self._built[kind]
 
     def launch(self, name: str, how: Configuration, arguments: Sequence[Any]) -> None:
@@ -95,7 +96,7 @@ class Module:
         device = devices.pop() if devices else torch.device("cpu")
         report = self.build(device.type).launch(name, how, values)
         if report is not None:
-            ON_FAULT(report, report.message(self._source))
+            raise_fault(report, report.message(self._source))
 
 
 class Kernel:
@@ -120,11 +121,9 @@ class Kernel:
 
 def signatures(source: str) -> dict[str, list[Any]]:
     """Argument types of the kernels, as ctypes. Raises BuildError for one that cannot be passed."""
-    from kernelwright.harness.cuda_emulation.translate import kernels, without_comments
-
-    text = without_comments(source)
+    text = translate.without_comments(source)
     known = inline_cpp.prototypes(_ATTRIBUTES.sub(" ", text))
-    return {name: known[name][1] for name in kernels(text) if name in known}
+    return {name: known[name][1] for name in translate.kernels(text) if name in known}
 
 
 def _three(given: Any) -> tuple[int, int, int]:
@@ -154,10 +153,15 @@ def _argument(name: str, index: int, kind: Any, given: Any) -> Any:
         raise TypeError(f"{where}: {given!r} is no {kind.__name__.removeprefix('c_')}") from error
 
 
+def build(source: str, flags: Sequence[str]) -> str:
+    """The path of a library for the CPU. Raises BuildError."""
+    if inline_cpp.BUILDER is inline_cpp.build_here:
+        return build_here(source, flags)
+    return inline_cpp.BUILDER(source, [translate.IS_CUDA, *flags])
+
+
 def build_here(source: str, flags: Sequence[str], *, checked: bool = False) -> str:
     """Build for the CPU in this process's own cache folder. Raises BuildError."""
-    from kernelwright.harness.cuda_emulation import translate
-
     text, flags = translate.prepared(source, flags, checked=checked)
     try:
         return inline_cpp.build_here(text, flags)
@@ -166,11 +170,8 @@ def build_here(source: str, flags: Sequence[str], *, checked: bool = False) -> s
 
 
 def raise_fault(report: Report, message: str) -> None:
-    """What a fault leads to outside the harness."""
-    raise KernelFault(report, message)
-
-
-BUILDER: Callable[[str, Sequence[str]], str] = build_here
-"""Turns CUDA source and flags into the path of a library for the CPU."""
-ON_FAULT: Callable[[Report, str], None] = raise_fault
-"""Told of an emulated launch that did wrong."""
+    """What a fault leads to: an exception; under the harness the end, which nobody can catch."""
+    if inline_cpp.BUILDER is inline_cpp.build_here:
+        raise KernelFault(report, message)
+    os.write(2, report.printed(message).encode())
+    os._exit(STATUS)

@@ -22,9 +22,11 @@ import hashlib
 from collections.abc import Sequence
 from typing import Literal
 
+from kernelwright.harness.cuda_emulation import translate
 from kernelwright.harness.inline_cpp import compiler_version
 
-Variant = Literal["plain", "sanitized", "delayed"]
+Variant = Literal["plain", "sanitized", "delayed", "checked"]
+"""`checked` is of CUDA on the CPU (`cuda_emulation/`); C++ beside it is built as ever."""
 
 _CHECKS = (
     "address,shift-exponent,integer-divide-by-zero,unreachable,vla-bound,null,return,"
@@ -51,8 +53,10 @@ _WITHOUT_LIBTSAN = (
 def changed(
     variant: Variant, source: str, flags: Sequence[str], cxx: str
 ) -> tuple[str, Sequence[str]]:
-    """Source and flags of a variant. Ours come last, where they win."""
-    if variant == "plain":
+    """Source and flags of a variant. Ours come last, where they win. Raises BuildError for CUDA refused."""
+    if flags and flags[0] == translate.IS_CUDA:
+        return translate.prepared(source, flags[1:], checked=variant == "checked")
+    if variant in ("plain", "checked"):
         return source, flags
     flags = [flag for flag in flags if "sanitize" not in flag]
     numbered = f'#line 1 "{name_of(source)}"\n{source}'

@@ -137,7 +137,7 @@ class Worker:
                 "trained": list(setup.trained),
                 "buffers": list(setup.buffers),
                 "compile": setup.compile,
-                "heap": setup.variant == "sanitized",
+                "heap": setup.variant in ("sanitized", "checked"),
             },
             LOAD_SECONDS,
         )

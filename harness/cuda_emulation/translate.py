@@ -13,7 +13,11 @@ from collections.abc import Sequence
 from kernelwright.harness.cuda_emulation.assemble import CANDIDATE, assemble
 from kernelwright.harness.inline_cpp import BuildError
 
-FLAGS = ("-w", "-Wno-attributes")
+CANNOT = "cannot be emulated"
+"""How the refusal of what only a GPU can run begins."""
+IS_CUDA = "-xcuda"
+"""The first flag of a build whose source is CUDA."""
+FLAGS = ("-w",)
 CHECKED_FLAGS = (
     *("-O1", "-g1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls", "-fsanitize=thread"),
     "-fsanitize=alignment,null,bounds,object-size,signed-integer-overflow,integer-divide-by-zero",
@@ -61,7 +65,7 @@ def translate(source: str, *, checked: bool) -> str:
         found = re.search(pattern, text)
         if found:
             line = text.count("\n", 0, found.start()) + 1
-            raise CannotEmulate(f"cannot be emulated: {name} (CUDA line {line}) needs a GPU")
+            raise CannotEmulate(f"{CANNOT}: {name} (CUDA line {line}) needs a GPU")
     if "<<<" in text:
         line = text.count("\n", 0, text.index("<<<")) + 1
         raise BuildError(f"CUDA line {line}: launch from Python: module.kernel[grid, block](...)")
