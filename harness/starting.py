@@ -15,6 +15,7 @@ from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.checks import Checks
 from kernelwright.harness.crew import Crew, telling_line
 from kernelwright.harness.device import DeviceFacts
+from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault
 from kernelwright.harness.forms import Form, further_forms, own_form
 from kernelwright.harness.inline_cpp import BuildError
@@ -47,15 +48,23 @@ def examined(task: Task, facts: DeviceFacts) -> Start | None:
     own, further = own_form(task, None), further_forms(task, None)
     try:
         with Crew(task, own, further, facts.threads) as crew:
-            return started(task, Checks(crew, own.oracle), facts.kind, further)
+            return started(task, Checks(crew, own.oracle), facts.kind, further, everywhere=True)
     except BuildError as error:
         raise UsageError(str(error)) from error
 
 
-def started(task: Task, checks: Checks, kind: str, further: Sequence[Form] = ()) -> Start | None:
+def started(
+    task: Task,
+    checks: Checks,
+    kind: str,
+    further: Sequence[Form] = (),
+    *,
+    everywhere: bool = False,
+) -> Start | None:
     """The task's start kernel, checked as far as a device of this `kind` can; None where there is none.
 
-    Raises TaskError where it is wrong, in the task's own form or in a `further` one.
+    One of the device is tried on all cases of the task's own form, one that is emulated in the first of the
+    `further` ones, which is small; `everywhere`: in all of them. Raises TaskError where it is wrong.
     """
     if task.start is None:
         return None
@@ -66,8 +75,9 @@ def started(task: Task, checks: Checks, kind: str, further: Sequence[Form] = ())
     try:
         if problem is not None:
             raise Fault(*problem)
-        _check(candidate, checks)
-        for form in further:
+        if native or not further:
+            _check(candidate, checks)
+        for form in further if everywhere else () if native else further[:1]:
             checks.form(candidate, form, final=False)
     except Fault as fault:
         if native or fault.code not in _NOT_RUN:
@@ -75,11 +85,11 @@ def started(task: Task, checks: Checks, kind: str, further: Sequence[Form] = ())
                 f"task {task.name}: the start kernel {task.meta.start} does not do what the"
                 f" reference does: {fault.code}: {telling_line(fault.message)}"
             ) from fault
-        said = (
-            f"the start kernel is {language}, which has not been run here: it needs --device cuda"
-            f" ({telling_line(fault.message)})"
-        )
-        return Start(candidate, said)
+        return Start(candidate, _not_run(language, fault.message))
+    except HarnessError as error:
+        if native:
+            raise
+        return Start(candidate, _not_run(language, str(error)))
     if native:
         return Start(candidate)
     return Start(candidate, f"the start kernel is {language}: emulated here, which shows no speed")
@@ -94,6 +104,13 @@ def wrong_language(task: Task, source: str) -> Fault | None:
     wanted = " or ".join(LANGUAGE_NAMES[name] for name in asked)
     said = f"written in {LANGUAGE_NAMES[written]}: the task asks for a translation to {wanted}"
     return Fault("wrong_language", said)
+
+
+def _not_run(language: str, why: str) -> str:
+    return (
+        f"the start kernel is {language}, which has not been run here: it needs --device cuda"
+        f" ({telling_line(why)})"
+    )
 
 
 def _check(candidate: Candidate, checks: Checks) -> None:
