@@ -163,7 +163,7 @@ def _details(found: Found) -> Iterator[str]:
         if lines:
             yield from (f"{title} ({len(lines)}):", "", *(f"- {line}" for line in lines), "")
     if not any(lines for _, lines in groups):
-        yield "All run, none is weak."
+        yield "All run."
 
 
 def _line(row: Row) -> str:

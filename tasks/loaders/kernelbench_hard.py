@@ -116,10 +116,10 @@ def _renamed(formula: str, constants: Mapping[str, object]) -> str:
 
 
 def _class(tolerance: Mapping[object, object], folder: Path) -> str:
-    values = [float(v) for v in tolerance.values() if isinstance(v, int | float)]
-    if not values:
-        raise TaskError(f"{folder / 'problem.yaml'}: tolerance holds no number")
-    allowed = max(values)
+    try:
+        allowed = max(float(str(value)) for value in tolerance.values())  # YAML reads 1e-5 as text
+    except ValueError as error:
+        raise TaskError(f"{folder / 'problem.yaml'}: tolerance holds what is no number") from error
     return next((name for name, coarse in _CLASSES if coarse <= allowed), "fp64")
 
 

@@ -120,7 +120,7 @@ display_name: "Product"
 flops_formula: "2 * rows * K * 3"
 bytes_formula: "4 * (rows * K + K * 3 + rows * 3)"
 tolerance:
-  float32: 0.003
+  float32: 3e-3
 """
 SHAPES = """
 SHAPES = [{"rows": 4, "K": 6}, {"rows": 5, "K": 7}, {"rows": 5, "K": 7, "hard": True}]
