@@ -184,7 +184,7 @@ def _result(run: _Run) -> TaskResult:
         reasons["spent.usd"] = "a call of unknown cost: no price, or no count of tokens"
     if spent.tokens is None:
         reasons["spent.tokens"] = "a model does not say how many tokens it used"
-    reasons["shapes"] = "only the task's own shape is timed"
+    reasons["shapes"] = "other shapes are checked, not timed"
     return TaskResult(
         task=task.name,
         device=_device(run),

@@ -138,7 +138,7 @@ _WHY_UNKNOWN = {
     "best.parent": "only the kernel itself is known",
     "best.floor_ms": "the verdict tells the share of the floor",
     "best.bundle": "no bundle was made",
-    "shapes": "only the task's own shape is timed",
+    "shapes": "other shapes are checked, not timed",
 }
 
 
