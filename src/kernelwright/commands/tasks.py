@@ -107,11 +107,13 @@ def _show(args: argparse.Namespace, console: Console) -> int:
     suite = suite_of(task)
     version = suite_version(list_suite(suite)) if suite is not None and is_suite(suite) else None
     known = {**_as_json(task), "version": version}
-    console.emit({**known, "source": task.source})
+    console.emit({**known, "source": task.source, "start_source": task.start})
     facts = {key: value for key, value in known.items() if value not in (None, "", [])}
     for key, value in facts.items():
         console.show(f"# {key}: {value}")
     console.show(f"\n{task.source.rstrip()}")
+    if task.start is not None:
+        console.show(f"\n# {task.meta.start}\n\n{task.start.rstrip()}")
     return 0
 
 
@@ -259,5 +261,7 @@ def _as_json(task: Task) -> dict[str, Any]:
         "full": [dict(variant) for variant in meta.full],
         "operations": meta.operations,
         "bytes_moved": meta.bytes_moved,
+        "start": meta.start,
+        "translate_to": list(meta.translate_to),
         "audit": _soundness(task),
     }
