@@ -35,6 +35,8 @@ _AT_ONCE = 16
 """Terms that a tensor core adds before it rounds (`mma.m16n8k16`)."""
 _HALF_UNIT = 2.0**-11
 """Largest relative error of rounding to fp16."""
+_HALF_LEAST = 2.0**-25
+"""Largest error of rounding to fp16 where its numbers are equally spaced, next to zero."""
 _SPREAD = 3.0
 """n roundings of a growing sum are off by 0.41 sqrt(n) half units of it (root mean square, random signs);
 so many times sqrt(n) is seven times that, which one in 10^11 elements exceeds."""
@@ -48,6 +50,12 @@ _CLASS = {
     torch.float16: "fp16",
     torch.bfloat16: "bf16",
 }
+
+
+def absolute(precision: str) -> float:
+    """What is added to the budget of every element: sums in fp16 also lose what is below its least number."""
+    found = _SUMS.fullmatch(precision)
+    return 0.0 if found is None else _SPREAD * _HALF_LEAST * math.sqrt(int(found[1]) / _AT_ONCE)
 
 
 def relative(precision: str) -> float | None:
@@ -138,7 +146,7 @@ def expect(
         scale = scale.clamp_min(_FLAT_ROW * clean.square().mean().sqrt())
     constant = relative(precision)
     assert constant is not None, precision
-    tolerance = (clean.abs() + scale).mul_(constant)
+    tolerance = (clean.abs() + scale).mul_(constant).add_(absolute(precision))
     eager_share = _EAGER if eager.element_size() >= 4 else _EAGER_16_BIT
     tolerance += eager_share * _row(_difference(theirs, ours), _largest)
     drift = torch.zeros_like(ours)

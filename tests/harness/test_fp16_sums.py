@@ -36,6 +36,13 @@ def test_sums_in_fp16_fit_their_class_and_no_other(k: int) -> None:
         assert expected(left, right, "fp16").mismatch(found) is not None
 
 
+@pytest.mark.parametrize("k", [64, 256, 4096])
+def test_sums_of_numbers_below_the_least_one_are_lost(k: int) -> None:
+    left, right = (1e-4 * factor for factor in factors(k))
+    found = summed(left, right, 16)
+    assert expected(left, right, f"fp16-sums-of-{k}").mismatch(found) is None
+
+
 @pytest.mark.parametrize("k", [64, 512, 4096])
 def test_eight_bit_factors_do_not_fit(k: int) -> None:
     left, right = factors(k)
