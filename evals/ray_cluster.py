@@ -125,6 +125,7 @@ class Lease:
         self.node = node
         self._cluster = cluster
         self._open = True
+        self._closing = threading.Lock()
         gpus = 0 if node.device.kind == "cpu" else 1
         self._actor = (
             cluster.ray.remote(cluster.keeper)
@@ -147,11 +148,13 @@ class Lease:
         return reply
 
     def close(self) -> None:
-        """End the evaluator and give the device back."""
-        if self._open:
+        """End the evaluator and give the device back. Any thread may; a call under way is Lost."""
+        with self._closing:
+            if not self._open:
+                return
             self._open = False
-            self._cluster.ray.kill(self._actor)
-            self._cluster.give_back(self.node)
+        self._cluster.ray.kill(self._actor)
+        self._cluster.give_back(self.node)
 
 
 def join(address: str, wanted: str | None = None, keeper: Callable[..., object] = Host) -> Cluster:

@@ -9,6 +9,7 @@ another and asks again.
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -40,36 +41,70 @@ class RayPool(Pool):
     def _beside(self, unit: Unit) -> Iterator[Mapping[str, int]]:
         """The unit's end of a socket; at ours a thread asks the cluster."""
         ours, theirs = socket.socketpair()
-        desk = threading.Thread(target=self._serve, args=(unit.name, ours), daemon=True)
+        desk = _Desk(
+            self._cluster,
+            Connection(ours.detach()),
+            functools.partial(self._say, unit.name),
+            lambda: self._stopping,
+        )
         desk.start()
-        with theirs:
-            yield {EVALUATOR: theirs.fileno()}
-        desk.join()  # the unit has ended, so it hangs up
+        try:
+            with theirs:
+                yield {EVALUATOR: theirs.fileno()}
+        finally:
+            desk.leave()
 
-    def _serve(self, name: str, ours: socket.socket) -> None:
-        """Hand on what a unit asks until it hangs up."""
-        lease: Lease | None = None
-        with Connection(ours.detach()) as connection, contextlib.ExitStack() as stack:
-            while True:
-                try:
-                    request: Request = connection.recv()
-                except (EOFError, ConnectionError):
-                    return
-                try:
-                    if request.what == "open":
-                        stack.close()  # gives the last one back
-                        self._say(name, state="waiting for a device")
-                        lease = self._cluster.take(lambda: self._stopping)
-                        stack.callback(lease.close)
-                        where = f"preparing the task on {lease.node.address}"
-                        self._say(name, state=where, device=lease.node.id)
-                    assert lease is not None, "the first request opens a task"
-                    reply = lease.call(request)
-                except Lost as lost:
-                    reply = Reply.lost(str(lost))
-                except FAULTS as error:
-                    reply = Reply.of(error)
-                try:
-                    connection.send(reply)
-                except ConnectionError:
-                    return
+
+class _Desk(threading.Thread):
+    """Hands on to the cluster what one unit asks, until it hangs up or has ended."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        connection: Connection,
+        say: Callable[..., None],
+        stopping: Callable[[], bool],
+    ) -> None:
+        super().__init__(daemon=True)
+        self._cluster = cluster
+        self._connection = connection
+        self._say = say
+        self._stopping = stopping
+        self._ended = False
+        self._lease: Lease | None = None
+
+    def run(self) -> None:
+        """Answer, one request after the other."""
+        try:
+            with self._connection:
+                while not self._ended:
+                    self._connection.send(self._reply(self._connection.recv()))
+        except (EOFError, ConnectionError):  # it has hung up
+            return
+        finally:
+            self._give_back()
+
+    def leave(self) -> None:
+        """The unit has ended: nobody waits for what it asked."""
+        self._ended = True
+        self._give_back()
+        self.join()
+
+    def _reply(self, request: Request) -> Reply:
+        try:
+            if request.what == "open":
+                self._give_back()
+                self._say(state="waiting for a device")
+                self._lease = self._cluster.take(lambda: self._ended or self._stopping())
+                self._say(state=f"preparing the task on {self._lease.node.address}")
+            if self._lease is None:
+                raise Lost("no evaluator was opened")
+            return self._lease.call(request)
+        except Lost as lost:
+            return Reply.lost(str(lost))
+        except FAULTS as error:
+            return Reply.of(error)
+
+    def _give_back(self) -> None:
+        if self._lease is not None:
+            self._lease.close()
