@@ -23,7 +23,7 @@ _INTEGERS = """
 typedef signed char int8_t; typedef unsigned char uint8_t; typedef short int16_t;
 typedef unsigned short uint16_t; typedef int int32_t; typedef unsigned int uint32_t;
 typedef long long int64_t; typedef unsigned long long uint64_t;
-typedef long intptr_t; typedef unsigned long uintptr_t;
+typedef long long intptr_t; typedef unsigned long long uintptr_t;
 """
 _LIMITS = """
 #define INT_MAX 2147483647
@@ -42,10 +42,12 @@ _MATHS = """
 #define NAN __int_as_float(0x7fffffff)
 #endif
 """
+_ALWAYS = "kernelwright_always.h"
+"""What nvcc includes unasked, and the emulator has too."""
 _HEADERS = {
     **dict.fromkeys(("cstdint", "stdint.h"), _INTEGERS),
     **dict.fromkeys(("cfloat", "float.h", "climits", "limits.h"), _LIMITS),
-    **dict.fromkeys(("cmath", "math.h"), _MATHS),
+    **dict.fromkeys(("cmath", "math.h", _ALWAYS), _MATHS),
     **dict.fromkeys(("cstddef", "stddef.h", "cstdio", "stdio.h", "algorithm", "cassert"), ""),
 }
 """Stand-ins for system headers; guarded, since two names may share one text."""
@@ -63,6 +65,9 @@ class Nvrtc:
         if path is None:
             raise BuildError(_MISSING)
         try:
+            # NVRTC opens its companion by name only, which is found once it is loaded.
+            for companion in sorted(path.parent.glob("libnvrtc-builtins.so.*")):
+                ctypes.CDLL(str(companion), ctypes.RTLD_GLOBAL)
             self._dll = ctypes.CDLL(str(path))
         except OSError as error:
             raise BuildError(f"NVRTC at {path} cannot be loaded: {error}") from error
@@ -96,7 +101,8 @@ class Nvrtc:
     def _compiled(
         self, program: ctypes.c_void_p, arch: str, flags: Sequence[str]
     ) -> tuple[bytes, str]:
-        given = [f"--gpu-architecture={arch}", "-lineinfo", *_options(flags)]
+        given = [f"--gpu-architecture={arch}", "-lineinfo", f"--pre-include={_ALWAYS}"]
+        given += _options(flags)
         given += [f"--include-path={folder}" for folder in include_folders(self.path)]
         encoded = (ctypes.c_char_p * len(given))(*[option.encode() for option in given])
         status = self._dll.nvrtcCompileProgram(program, len(given), encoded)
