@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 from kernelwright.tasks.errors import TaskError
+from kernelwright.tasks.metadata import read_metadata
 from kernelwright.tasks.task import TaskMeta
 
 
@@ -20,11 +22,24 @@ def read_start(path: Path, meta: TaskMeta) -> str | None:
                 f"{path}: TASK['translate_to'] needs TASK['start'], the kernel to translate"
             )
         return None
+    return kernel_text(_beside(path, meta.start), f"{path}: TASK['start']")
+
+
+def start_file(path: Path) -> Path | None:
+    """Where the task in the file `path` expects its start kernel, which need not be there; None: nowhere.
+
+    Raises TaskError for a task that cannot be read, or a place outside the task's folder.
+    """
+    meta = read_metadata(ast.parse(path.read_text(encoding="utf-8-sig")), str(path))
+    return None if meta.start is None else _beside(path, meta.start)
+
+
+def _beside(path: Path, name: str) -> Path:
     folder = path.resolve().parent
-    file = (folder / meta.start).resolve()
+    file = (folder / name).resolve()
     if not file.is_relative_to(folder):
-        raise TaskError(f"{path}: TASK['start'] leaves the task's folder: {meta.start}")
-    return kernel_text(file, f"{path}: TASK['start']")
+        raise TaskError(f"{path}: TASK['start'] leaves the task's folder: {name}")
+    return file
 
 
 def kernel_text(file: Path, where: str) -> str:

@@ -58,6 +58,12 @@ class TaskMeta:
     kernel must be written in one. Empty: it is to be made faster, in whatever language."""
 
 
+def content_hash(source: str, start: str | None) -> str:
+    """SHA-256, hex, of a task's text, and of its start kernel's where it has one."""
+    texts = [source] if start is None else [source, start]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+
+
 @dataclass(frozen=True)
 class Task:
     """One operator to make faster. `source` is the whole text of the reference file."""
@@ -74,8 +80,7 @@ class Task:
     @property
     def hash(self) -> str:
         """SHA-256, hex, of the reference source, and of the start kernel where there is one."""
-        texts = [self.source] if self.start is None else [self.source, self.start]
-        return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+        return content_hash(self.source, self.start)
 
     @property
     def shown(self) -> str:

@@ -296,3 +296,22 @@ def test_bad_use(tmp_path: Path, run: Path, capfd: pytest.CaptureFixture[str]) -
     (run / "task.py").write_text("changed")
     assert main(["bundle", str(run)]) == 2
     assert "is not the task that the run was for" in capfd.readouterr().err
+
+
+def test_a_start_kernel_travels_with_its_task(
+    run: Path, task_file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    start = tmp_path / "start" / "op.py"
+    start.parent.mkdir()
+    start.write_text(f"{KERNEL}\nTO_BEAT = True\n")
+    started = task_file.with_name("started.py")
+    started.write_text(f'{task_file.read_text()}\nTASK = {{"start": "start/op.py"}}\n')
+    out = tmp_path / "out2"
+    assert main(["optimize", str(started), "--out", str(out)]) == 0
+    file = bundle(next(out.glob("started/*/run.db")).parent, tmp_path / "b.tar.gz")
+    assert members(file)["start.py"].decode() == start.read_text()
+    for gone in (start, started):
+        gone.unlink()
+    capfd.readouterr()
+    assert main(["verify", "--bundle", str(file), "--json"]) == 0
+    assert "start.py" not in members(bundle(run, tmp_path / "other.tar.gz"))

@@ -16,7 +16,7 @@ from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.device import DeviceFacts
 from kernelwright.harness.verdict import Speedup, Verdict
 from kernelwright.tasks.errors import UsageError
-from kernelwright.tasks.task import Task
+from kernelwright.tasks.task import Task, content_hash
 
 _NEAR = 1e-9
 """Relative: a figure that was computed again from the same samples."""
@@ -29,6 +29,8 @@ class Bundle:
     sha256: str
     task_name: str
     task_source: str
+    start_source: str | None
+    """The kernel that the task starts from, where it has one."""
     kernel: Candidate
     then: Verdict
     device: Mapping[str, Any]
@@ -62,12 +64,14 @@ def open_bundle(file: Path) -> Bundle:
 def _checked(
     file: Path, files: Mapping[str, bytes], about: Mapping[str, Any], card: Mapping[str, Any]
 ) -> Bundle:
-    task, kernel = files["task.py"], files["champion/kernel.py"]
-    for what, data, said in (
-        ("task", task, about["task"]["sha256"]),
-        ("kernel", kernel, card["kernel"]["sha256"]),
+    kernel, start = files["champion/kernel.py"], files.get("start.py")
+    task = files["task.py"].decode("utf-8-sig")
+    start_source = None if start is None else start.decode("utf-8-sig")
+    for what, digest, said in (
+        ("task", content_hash(task, start_source), about["task"]["sha256"]),
+        ("kernel", hashlib.sha256(kernel).hexdigest(), card["kernel"]["sha256"]),
     ):
-        if hashlib.sha256(data).hexdigest() != said:
+        if digest != said:
             raise UsageError(f"the bundle {file} contradicts itself: its {what} has another hash")
     for name, data in files.items():
         folder, _, key = name.removesuffix(".py").rpartition("/")
@@ -80,7 +84,8 @@ def _checked(
     return Bundle(
         sha256=sha256_of(file),
         task_name=str(about["task"]["name"]),
-        task_source=task.decode("utf-8-sig"),
+        task_source=task,
+        start_source=start_source,
         kernel=Candidate(kernel.decode(), str(card["kernel"]["language"])),
         then=then,
         device=about["device"] or {},
@@ -113,16 +118,23 @@ def task_in(bundle: Bundle, folder: Path) -> Task:
     """The task as a file in a folder of ours; the bundled one of that name where it is the same."""
     from kernelwright.tasks.errors import TaskError
     from kernelwright.tasks.load import load_task, read_task
+    from kernelwright.tasks.start import start_file
 
     if not bundle.task_name.endswith(".py"):
         try:
             ours = load_task(bundle.task_name)
         except TaskError:
             ours = None
-        if ours is not None and ours.source == bundle.task_source:
+        same = bundle.task_source, bundle.start_source
+        if ours is not None and (ours.source, ours.start) == same:
             return ours
     file = folder / "task.py"
     file.write_text(bundle.task_source, encoding="utf-8")
+    if bundle.start_source is not None:
+        start = start_file(file)
+        if start is not None:
+            start.parent.mkdir(parents=True, exist_ok=True)
+            start.write_text(bundle.start_source, encoding="utf-8")
     return read_task(file, "task")
 
 

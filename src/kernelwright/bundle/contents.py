@@ -2,6 +2,7 @@
 
 about.json            task, run, champion, its lineage, device, environment, what was left out
 task.py               the reference, as it was
+start.py              the kernel that it starts from; only where there is one
 champion/kernel.py    the published kernel, and card.json beside it; only with a champion
 candidates/<id>.py    every source that was judged
 events.jsonl          the event log, an event a line
@@ -20,7 +21,9 @@ from kernelwright.agents.run_state import RunState, holds
 from kernelwright.bundle.scrub import private, scrubbed
 from kernelwright.harness.errors import HarnessError
 from kernelwright.outputs import RunFolder
-from kernelwright.tasks.errors import UsageError
+from kernelwright.tasks.errors import TaskError, UsageError
+from kernelwright.tasks.load import read_task
+from kernelwright.tasks.task import content_hash
 
 NO_SAMPLES = "this run's final verdict is of a version that kept no raw samples"
 
@@ -37,13 +40,18 @@ def contents(run: RunFolder) -> Contents:
     events, stored = read(run.path / "run.db")
     state = RunState.from_events(events, stored)
     task = _source(run, "task.py")
-    if hashlib.sha256(task).hexdigest() != state.run.get("task_hash"):
+    name = _start(run)
+    start = _source(run, name) if name else None
+    held = content_hash(task.decode(), start.decode() if start is not None else None)
+    if held != state.run.get("task_hash"):
         raise UsageError(f"{run.task} is not the task that the run was for: put the file back")
     card = _card(run)
     champion = str(card["kernel"]["candidate"]) if card else None
     sources, left_out = _sources(stored, champion)
     kernel = _source(run, "champion/kernel.py") if card else None
     files = {"task.py": task, **sources, "events.jsonl": _log(events)}
+    if start is not None:
+        files["start.py"] = start
     if card and kernel is not None:
         if hashlib.sha256(kernel).hexdigest() != card["kernel"]["sha256"]:
             raise UsageError(f"{run.kernel} was changed after it was judged: nothing to vouch for")
@@ -101,6 +109,14 @@ def _source(run: RunFolder, name: str) -> bytes:
     if trouble:
         raise UsageError(f"{file} cannot be bundled: {trouble}; take it out and run anew")
     return data
+
+
+def _start(run: RunFolder) -> str | None:
+    """The file of the start kernel. None for a task that cannot be read: its hash tells the user."""
+    try:
+        return read_task(run.task, run.name).meta.start
+    except TaskError:
+        return None
 
 
 def _card(run: RunFolder) -> dict[str, Any] | None:
