@@ -42,6 +42,7 @@ def gallery_files(card: Mapping[str, Any], kernel: str, task: Task) -> dict[str,
     return {
         "kernel.py": kernel,
         "task.py": task.source,
+        **({task.meta.start: task.start} if task.meta.start and task.start else {}),
         "card.json": json.dumps(card, indent=2, ensure_ascii=False) + "\n",
         "README.md": "\n".join(page) + "\n",
     }
