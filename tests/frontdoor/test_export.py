@@ -15,6 +15,7 @@ import pytest
 from frontdoor_fakes import KERNEL, FakeCoder, FakeEvaluator, rejected
 
 from kernelwright.cli import main
+from kernelwright.export.hub_sources import CppSource, cpp_sources
 from kernelwright.export.python_text import Parts, single_file
 from kernelwright.export.specify import specify
 from kernelwright.tasks.errors import UsageError
@@ -276,37 +277,136 @@ def test_the_files_of_each_layout(
         assert "x float32[5, 7]" in card and "Model(7)" in card
 
 
+REGISTRATION = """
+#pragma once
+#include <Python.h>
+#define KW_JOIN_(a, b) a##b
+#define KW_JOIN(a, b) KW_JOIN_(a, b)
+#define TORCH_LIBRARY_EXPAND(NAME, MODULE) TORCH_LIBRARY(NAME, MODULE)
+#define REGISTER_EXTENSION(NAME)                                                       \\
+  PyMODINIT_FUNC KW_JOIN(PyInit_, NAME)() {                                            \\
+    static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "x", nullptr, 0, nullptr}; \\
+    return PyModule_Create(&module);                                                   \\
+  }
+"""
+BUILT = """
+import json, sys, tomllib, warnings
+from pathlib import Path
+import torch
+from torch.utils.cpp_extension import load
+
+hub = Path(sys.argv[1])
+build = tomllib.loads((hub / "build.toml").read_text())
+(kernel,) = build["kernel"].values()
+load(
+    "my_ops_1a2b",
+    [str(hub / name) for name in (*build["torch"]["src"], *kernel["src"]) if name.endswith(".cpp")],
+    extra_cflags=kernel["cxx-flags"],
+    extra_include_paths=[str(hub / "builder"), str(hub / "torch-ext")],
+    build_directory=str(hub / "builder"),
+    is_python_module=False,
+)
+sys.path.insert(0, str(hub / "torch-ext"))
+from my_ops import OPERATOR, SquareScale
+
+x, m = torch.randn(16, 24), SquareScale(24)
+with warnings.catch_warnings():
+    warnings.filterwarnings("error", message=".*the reference runs instead.*")
+    y = x.clone().requires_grad_()
+    m(y).sum().backward()
+    assert torch.allclose(m(x), x * x * m.scale)
+    assert torch.allclose(y.grad, 2 * x * m.scale)
+    assert torch.allclose(torch.compile(m, fullgraph=True)(x), x * x * m.scale)
+assert OPERATOR.uses_kernel((x,), (m.scale,)) and OPERATOR.unavailable is None
+"""
+OPS = """
+import torch
+
+ops = torch.ops.my_ops_1a2b
+
+
+def add_op_namespace_prefix(name):
+    return f"my_ops_1a2b::{name}"
+"""
+
+
+def hub(run: Path, out: Path) -> Path:
+    arguments = ["--layout", "hf-kernels", "--name", "my_ops.square_scale"]
+    assert main(["export", str(run), "--out", str(out), *arguments]) == 0
+    (out / "torch-ext" / "my_ops" / "_ops.py").write_text(OPS)  # which the builder writes
+    return out
+
+
 def test_the_layout_of_hugging_face(made: Callable[[str, str], Path], tmp_path: Path) -> None:
     """By https://huggingface.co/docs/kernels/builder/writing-kernels; the builder was not tried."""
-    out = tmp_path / "hub"
-    name = ["--name", "my_ops.square_scale"]
-    run = made(TASK, SQUARE)
-    assert main(["export", str(run), "--out", str(out), "--layout", "hf-kernels", *name]) == 0
+    out = hub(made(TASK, SQUARE), tmp_path / "hub")
     build = tomllib.loads((out / "build.toml").read_text())
     assert build["general"]["name"] == "my-ops"
     assert build["general"]["backends"] == ["cpu"]
-    assert build["torch-noarch"] == {}
+    (kernel,) = build["kernel"].values()
+    assert kernel["backend"] == "cpu" and kernel["depends"] == ["torch"]
+    assert "-march=x86-64-v3" in kernel["cxx-flags"]  # by what the stand-in's processor has
+    for name in (*build["torch"]["src"], *kernel["src"], "CARD.md", "README.md", "flake.nix"):
+        assert (out / name).stat().st_size > 0
+    binding = (out / "torch-ext" / "torch_binding.cpp").read_text()
+    assert "(Tensor a0, Tensor a1, Tensor(m2!) a2, int a3, int a4) -> ()" in binding
     inner = out / "torch-ext" / "my_ops"
     assert sorted(f.name for f in inner.iterdir()) == [
-        "__init__.py", "kernel.py", "op.py", "reference.py",
+        "__init__.py", "_native.py", "_ops.py", "kernel.py", "op.py", "reference.py",
     ]  # fmt: skip
-    for file in ("CARD.md", "README.md", "flake.nix", "tests/test_square_scale.py"):
-        assert (out / file).stat().st_size > 0
-    allowed = set(sys.stdlib_module_names) | {"torch", "kernelwright"}
+    allowed = set(sys.stdlib_module_names) | {"torch"}
     for file in inner.iterdir():
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.ImportFrom) and not node.level:
-                assert (node.module or "").partition(".")[0] in allowed
-    # The builder writes _ops.py; a stand-in for it shows that the rest works as it lies there.
-    (inner / "_ops.py").write_text(
-        "def add_op_namespace_prefix(name):\n    return f'my_ops_1a2b::{name}'\n"
-    )
+                assert (node.module or "").partition(".")[0] in allowed, file
+    # Without the compiled part the rest works as it lies there: by the reference, with one warning.
     said = run_python(
         out / "torch-ext",
         "import torch\nfrom my_ops import SquareScale\nx, m = torch.randn(16, 24), SquareScale(24)\n"
         "assert torch.allclose(m(x), x * x * m.scale)\nprint(torch.ops.my_ops_1a2b.square_scale)\n",
     )
     assert "my_ops_1a2b" in said
+
+
+@pytest.mark.slow
+def test_its_native_part_builds_and_runs(
+    made: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With torch's own builder in the place of Hugging Face's, and its header made up."""
+    out = hub(made(TASK, SQUARE), tmp_path / "hub")
+    (out / "builder").mkdir()
+    (out / "builder" / "registration.h").write_text(REGISTRATION)
+    (out / "build.py").write_text(BUILT)
+    done = subprocess.run(
+        [sys.executable, "build.py", str(out)], cwd=out, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        "import torch\n",
+        "lib = cpp(open('x').read())\n",
+        "A = 'a'\nA += 'b'\nlib = cpp(A, flags=[F])\n",
+        "def f(s, t):\n    return cpp(s + t)\nf(*['a', 'b'])\n",
+    ],
+)
+def test_sources_that_cannot_be_told(kernel: str) -> None:
+    assert cpp_sources(kernel) is None
+
+
+def test_sources_that_can_be_told() -> None:
+    kernel = (
+        "P = tuned(N=[4, 8], M=[2])\nA, B = 'x', 'y'\nC = 'c'\nD = C + 'd'\n"
+        "lib = cpp(C + D, defines=P)\ndef f(s):\n    return cpp(D + s, flags=['-O1'])\n"
+        "class K:\n    def forward(self):\n        return f(C), f('e')\n"
+    )
+    assert cpp_sources(kernel) == [
+        CppSource("cdc", ("-O1",)),
+        CppSource("cde", ("-O1",)),
+        CppSource("ccd", ("-DM=2", "-DN=4")),
+    ]
 
 
 REFUSED = {

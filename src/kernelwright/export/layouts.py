@@ -103,7 +103,7 @@ def _package(export: Export) -> dict[str, str]:
 
 
 def _hub(export: Export) -> dict[str, str]:
-    made = hub.files(export.parts, export.package)
+    made = hub.files(export.parts, export.package, export.card["environment"]["isa"])
     card = export.readme(hub.use(export.parts, export.package))
     return {**made, "README.md": card, "CARD.md": card}
 
