@@ -115,12 +115,14 @@ def _renamed(formula: str, constants: Mapping[str, object]) -> str:
     return re.sub(r"[A-Za-z_]\w*", lambda found: _constant(found[0], constants), formula)
 
 
-def _class(tolerance: Mapping[object, object], folder: Path) -> str:
+def _class(tolerance: Mapping[object, object], folder: Path) -> str | None:
+    """None: it is finer than any, so that the outputs' type says what can be asked for."""
+    rows = [v.values() if isinstance(v, dict) else [v] for v in tolerance.values()]
     try:
-        allowed = max(float(str(value)) for value in tolerance.values())  # YAML reads 1e-5 as text
+        allowed = max(float(str(v)) for row in rows for v in row)  # YAML reads 1e-5 as text
     except ValueError as error:
         raise TaskError(f"{folder / 'problem.yaml'}: tolerance holds what is no number") from error
-    return next((name for name, coarse in _CLASSES if coarse <= allowed), "fp64")
+    return next((name for name, coarse in _CLASSES if coarse <= allowed), None)
 
 
 def _operator(text: str, path: Path) -> str | None:

@@ -137,6 +137,18 @@ def test_kernelbench_hard(tmp_path: Path) -> None:
     assert refusal.name == "02_empty" and "its status is stub" in refusal.reason
 
 
+@pytest.mark.parametrize(
+    ("tolerance", "found"),
+    [("{bfloat16: 0.02}", "bf16"), ("{a: {atol: 1e-5, rtol: 1e-4}}", "fp32"), ("{a: 1e-9}", None)],
+)
+def test_tolerances_become_classes(tmp_path: Path, tolerance: str, found: str | None) -> None:
+    pytest.importorskip("yaml")
+    root = kernelbench_hard(tmp_path)
+    path = root / "problems/01_product/problem.yaml"
+    path.write_text(f"name: x\ntolerance: {tolerance}\n")
+    assert load_suite(str(root)).tasks[0].meta.tolerance == found
+
+
 def test_yaml_that_is_none_is_one_line(tmp_path: Path) -> None:
     pytest.importorskip("yaml")
     written(tmp_path, {"problems/01_x/problem.yaml": "a: [1\nb: }"})
