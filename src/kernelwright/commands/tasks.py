@@ -16,6 +16,7 @@ from kernelwright.console import Console
 from kernelwright.tasks import audits
 from kernelwright.tasks.audits import AuditRecord
 from kernelwright.tasks.errors import TaskError
+from kernelwright.tasks.generated import GENERATED
 from kernelwright.tasks.load import (
     is_suite,
     list_suite,
@@ -45,7 +46,7 @@ def add_parser(commands: Subparsers) -> None:
     actions = parser.add_subparsers(metavar="ACTION")
     listing = actions.add_parser("list", help="list the tasks of a suite, or of all (the default)")
     listing.add_argument(
-        "suite", nargs="?", metavar="SUITE", help=SUITES.format(", ".join(suites()))
+        "suite", nargs="?", metavar="SUITE", help=SUITES.format(", ".join([*suites(), *GENERATED]))
     )
     listing.set_defaults(run=_list)
     showing = actions.add_parser("show", help="show a task: what is known of it, and its source")
@@ -99,6 +100,8 @@ def _list(args: argparse.Namespace, console: Console) -> int:
             console.note(line)
     for row in versions:
         console.note(f"{row['suite']}: {row['tasks']} tasks, version {row['version']}")
+    for name, suite in () if args.suite else GENERATED.items():
+        console.note(f"{name}: {len(suite)} tasks, made when they are asked for ({suite.about})")
     return 0
 
 
