@@ -11,7 +11,7 @@ from kernelwright.commands.arguments import Subparsers, add_command, add_json, a
 from kernelwright.console import Console
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.errors import HarnessError
-from kernelwright.harness.parse import language_of
+from kernelwright.harness.parse import LANGUAGE_NAMES, language_of
 from kernelwright.harness.verdict import Finding, Outcome, Verdict
 from kernelwright.tasks.errors import TaskError, UsageError
 from kernelwright.tasks.load import load_task
@@ -36,6 +36,12 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "--bundle", metavar="FILE", help="judge the champion of a bundle, and compare with its card"
     )
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="what the kernel is for; cuda without a GPU: values, memory errors and races, no speed",
+    )
     parser.add_argument("--threads", type=at_least_one, metavar="N", help="default: every core")
     parser.add_argument(
         "--seed", type=seed, metavar="N", help="draw the same inputs again (default: secret ones)"
@@ -51,6 +57,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if args.task is None or args.kernel is None:
         raise UsageError("verify what? give TASK and KERNEL, or --bundle FILE (see --help)")
     candidate = read_candidate(args.kernel)
+    _check_device(args, candidate)
     try:
         verdict = _judge(args, candidate, console)
     except TaskError as error:
@@ -75,6 +82,15 @@ def _bundle(args: argparse.Namespace, console: Console) -> int:
     if verdict.verdict == "task_error":
         raise TaskError(text.first_line(verdict.findings[0].message))
     return EXIT_STATUS[verdict.verdict]
+
+
+def _check_device(args: argparse.Namespace, candidate: Candidate) -> None:
+    """Raises UsageError where the kernel is in no language of the device that was asked for."""
+    for_gpu = candidate.language in ("cuda", "triton")
+    if args.device != "auto" and for_gpu != (args.device == "cuda"):
+        name = LANGUAGE_NAMES.get(candidate.language, candidate.language)
+        other = "cuda" if for_gpu else "cpu"
+        raise UsageError(f"--device {args.device}: {args.kernel} is {name}: give --device {other}")
 
 
 def read_candidate(path: str) -> Candidate:
