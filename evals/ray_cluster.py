@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from kernelwright.evals.ray_host import Host, look
@@ -178,6 +179,8 @@ def join(address: str, wanted: str | None = None, keeper: Callable[..., object] 
 def _started(address: str) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if address.startswith("ray://") and _has_token():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # Ray's client would not look for one
     try:
         ray = importlib.import_module("ray")
     except ImportError:
@@ -194,12 +197,19 @@ def _started(address: str) -> Any:
             **own,
         )
     except (ConnectionError, ValueError, RuntimeError, TimeoutError, OSError) as error:
-        said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        said = " ".join(dict.fromkeys([*lines[:1], *lines[-1:]])) or type(error).__name__
         raise UsageError(
             f"--ray {address}: {said} (local starts a cluster here, auto finds the one that runs here, "
             "else give HOST:PORT, or ray://HOST:10001 from outside of it)"
         ) from error
     return ray
+
+
+def _has_token() -> bool:
+    """Whether this user has the token that clusters of recent versions of Ray ask for."""
+    told = os.environ.keys() & {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
+    return bool(told) or Path("~/.ray/auth_token").expanduser().is_file()
 
 
 def _reachable(address: str) -> None:
