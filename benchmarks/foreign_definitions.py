@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import fnmatch
 import json
 import platform
 import subprocess
@@ -27,7 +28,7 @@ from rich.progress import track
 
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.errors import HarnessError
-from kernelwright.harness.evaluate import Evaluator
+from kernelwright.harness.evaluate import evaluator_for
 from kernelwright.harness.parse import language_of
 from kernelwright.imports import suite
 from kernelwright.imports.layout import Import, Kernel, fit, write
@@ -68,8 +69,9 @@ def ran(task: Task) -> str | None:
 def judge(task: Path, kernel: Path) -> int:
     """Judge one file in this process; the verdict as JSON on stdout."""
     source = kernel.read_text(encoding="utf-8")
-    with Evaluator(load_task(task)) as evaluator:
-        verdict = evaluator.evaluate(Candidate(source, language_of(source)))
+    candidate = Candidate(source, language_of(source))
+    with evaluator_for(load_task(task), candidate) as evaluator:
+        verdict = evaluator.evaluate(candidate)
     print(json.dumps(verdict.to_json()))
     return 0
 
@@ -98,7 +100,8 @@ def table(found: Import, faults: dict[str, str | None], rows: Sequence[Judged]) 
     """The report, line by line. Names no path."""
     runs = sum(fault is None for fault in faults.values())
     yield f"{found.suite}: {len(faults)} definitions loaded, {runs} run on this CPU in all their shapes."
-    yield f"{len(rows)} solutions are candidates, {sum(r.verdict != 'not run' for r in rows)} were judged."
+    told = sum(row.verdict != "not run" for row in rows)
+    yield f"{len(found.kernels)} solutions are candidates, {len(rows)} were asked for, {told} were judged."
     yield ""
     yield "| definition | solution | language | verdict | why |"
     yield "|---|---|---|---|---|"
@@ -109,7 +112,7 @@ def table(found: Import, faults: dict[str, str | None], rows: Sequence[Judged]) 
         for row in by_task[name]:
             language = "C++ or CUDA" if row.kernel.needs else language_of(row.kernel.text)
             yield f"| {name} | {row.kernel.sample} | {language} | {row.verdict} | {_cell(row.why)} |"
-        if fault is None and not by_task[name]:
+        if fault is None and not any(kernel.task == name for kernel in found.kernels):
             yield f"| {name} | none that can be a candidate | | | |"
     if found.refused:
         yield ""
@@ -119,7 +122,7 @@ def table(found: Import, faults: dict[str, str | None], rows: Sequence[Judged]) 
             yield f"- {refusal.name}: {refusal.reason}"
 
 
-def survey(checkout: str, folder: Path, seconds: float, deadline: float) -> list[str]:
+def survey(checkout: str, folder: Path, only: str, seconds: float, deadline: float) -> list[str]:
     """All of one checkout, as much of it as the deadline allows."""
     found = suite.read(checkout)
     write(found, folder)
@@ -129,7 +132,8 @@ def survey(checkout: str, folder: Path, seconds: float, deadline: float) -> list
     for task in track(tasks, "references"):
         faults[names[task.name.partition("/")[2]]] = ran(task)
     rows: list[Judged] = []
-    for kernel in track(found.kernels, "solutions"):
+    kernels = [k for k in found.kernels if fnmatch.fnmatchcase(k.sample, only)]
+    for kernel in track(kernels, "solutions"):
         left = deadline - time.monotonic()
         if left <= 0:
             rows.append(Judged(kernel, "not run", "the time for all was over"))
@@ -150,6 +154,7 @@ def main() -> int:
         "--seconds", type=float, default=240.0, help="for one solution (default: 240)"
     )
     parser.add_argument("--total", type=float, default=1500.0, help="for all (default: 1500)")
+    parser.add_argument("--only", default="*", metavar="PATTERN", help="solutions of this name")
     parser.add_argument("--evidence", action="store_true", help=f"append to {EVIDENCE.name}")
     parser.add_argument("--judge", nargs=2, type=Path, metavar=("TASK", "KERNEL"), help="only this")
     args = parser.parse_args()
@@ -159,7 +164,7 @@ def main() -> int:
     for checkout in args.checkouts:
         with tempfile.TemporaryDirectory() as folder:
             try:
-                lines = survey(checkout, Path(folder), args.seconds, deadline)
+                lines = survey(checkout, Path(folder), args.only, args.seconds, deadline)
             except UsageError as error:
                 print(error, file=sys.stderr)
                 return 2
