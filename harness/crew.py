@@ -13,6 +13,8 @@ from kernelwright.harness import checked_emulation
 from kernelwright.harness.arena import footprint
 from kernelwright.harness.builds import Builder
 from kernelwright.harness.candidate import Candidate
+from kernelwright.harness.counters.collect import collect
+from kernelwright.harness.counters.counters import Counters
 from kernelwright.harness.cuda_emulation import reports
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault
@@ -79,6 +81,15 @@ class Crew(contextlib.ExitStack):
         emulated = emulation(candidate.source)
         before = emulated.before if emulated else None
         return self._start(replace(setup, writable=writable, before=before))
+
+    def counters(self, candidate: Candidate) -> Counters:
+        """What can be counted of one call on the task's own inputs; costs seconds."""
+
+        def start(before: str, variant: Variant) -> Worker:
+            setup = self._setup(candidate.source, "ModelNew", self._own)
+            return self._start(replace(setup, before=before, variant=variant, threads=1, leaves=True))
+
+        return collect(candidate, self._oracle.own, start, self._nursery)
 
     def fingerprint(self, candidate: Candidate) -> str | None:
         """Whose code equals whose (`fingerprint.py`); None where that cannot be told."""

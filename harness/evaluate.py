@@ -156,18 +156,21 @@ class Evaluator:
         *,
         effort: Effort = "loop",
         champion: Candidate | None = None,
+        counters: bool = False,
     ) -> Verdict:
         """Judge one candidate.
 
         `loop` uses inputs that are drawn once for this evaluator, and times against eager (and the
         champion, where one is given). `final` draws everything anew, and times longer, against
-        torch.compile as well.
+        torch.compile as well. With `counters` an accepted one is counted too, which costs seconds.
         """
         trial = _Trial(candidate, effort, champion)
         if self._emulated is None:
             try:
                 if emulation(candidate.source) is not None:
-                    return self._emulator.evaluate(candidate, effort=effort)
+                    return self._emulator.evaluate(
+                        candidate, effort=effort, counters=counters
+                    )
             except (HarnessError, TaskError) as error:
                 return Verdict(
                     "harness_error",
@@ -202,7 +205,11 @@ class Evaluator:
                 raise HarnessError(f"it cannot be emulated in bearable time: {failure.message}")
             if self._emulated:
                 trial.verdict = self._emulated.unknown(trial.verdict, self.oracle.own.precision)
-            return self._reject(trial, failure) if failure else replace(trial.verdict, stage="done")
+            if failure:
+                return self._reject(trial, failure)
+            if counters:
+                trial.verdict = self._counted(trial.verdict, candidate)
+            return replace(trial.verdict, stage="done")
         except HarnessError as error:
             trial.verdict = replace(trial.verdict, seconds=seconds)
             return self._reject(trial, Finding("harness", str(error)), "harness_error")
@@ -359,10 +366,17 @@ class Evaluator:
             reasons={
                 **reasons,
                 **({} if track else {"track": outcome.blind or "no call could be looked at"}),
-                "counters": "not collected on the CPU yet",
+                "counters": "not asked for: verify --counters",
             },
             samples=_samples(timings) if trial.effort == "final" else None,
         )
+
+    def _counted(self, verdict: Verdict, candidate: Candidate) -> Verdict:
+        """The verdict with what can be counted of the candidate (docs/counters.md)."""
+        with self._place("check"):
+            found = self._crew.counters(candidate)
+        reasons = {name: text for name, text in verdict.reasons.items() if name != "counters"}
+        return replace(verdict, counters=found.to_json(), reasons=reasons)
 
     # -- pieces -----------------------------------------------------------------------------------
 

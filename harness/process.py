@@ -64,6 +64,8 @@ class Setup:
     """Whether inputs may be written, to find out who does."""
     memory: int | None = None
     """Bytes that it may take in its cage; None: what the cage allows."""
+    leaves: bool = False
+    """Whether we can read what it writes to its folder."""
     before: str | None = None
     """A module of the harness whose `prepare(scratch)` is called in the worker before foreign code is there;
     what it returns is asked after each call for what was seen."""
@@ -89,6 +91,8 @@ class Process:
         scratch = str(self.folder / "tmp")
         read = (*python_folders(), str(self.folder / "builds"))
         cage = Cage(scratch, read, user=user)
+        if setup.leaves:
+            cage = replace(cage, disk=None)
         if setup.memory is not None:
             cage = replace(cage, memory=setup.memory)
         config = {

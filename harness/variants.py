@@ -19,13 +19,14 @@ correct however its threads are scheduled: only a wrong result does.
 from __future__ import annotations
 
 import hashlib
+import platform
 from collections.abc import Sequence
 from typing import Literal
 
 from kernelwright.harness.cuda_emulation import translate
 from kernelwright.harness.inline_cpp import compiler_version
 
-Variant = Literal["plain", "sanitized", "delayed", "checked"]
+Variant = Literal["plain", "sanitized", "delayed", "checked", "counted"]
 """`checked` is of CUDA on the CPU (`cuda_emulation/`); C++ beside it is built as ever."""
 
 _CHECKS = (
@@ -58,6 +59,8 @@ def changed(
         return translate.prepared(source, flags[1:], checked=variant == "checked")
     if variant in ("plain", "checked"):
         return source, flags
+    if variant == "counted":  # valgrind knows no AVX-512
+        return source, [*flags, *(["-march=x86-64-v3"] if platform.machine() == "x86_64" else [])]
     flags = [flag for flag in flags if "sanitize" not in flag]
     numbered = f'#line 1 "{name_of(source)}"\n{source}'
     clang = "clang" in compiler_version(cxx)

@@ -12,6 +12,7 @@ from kernelwright.agents.briefing.text import choices, code, measured, milliseco
 from kernelwright.agents.roles import Attempt, Brief
 from kernelwright.agents.wording import clip, shorten
 from kernelwright.harness.candidate import Candidate
+from kernelwright.harness.counters.counters import Counters
 from kernelwright.harness.verdict import Verdict
 
 MOST_COUNTERS = 12
@@ -66,6 +67,9 @@ def verdict(verdict: Verdict, *, source: str = "", full_counters: bool = False) 
 
 def counters(values: Mapping[str, object], *, full: bool = False) -> list[str]:
     """The telling counters, a line each; every one with `full`."""
+    if "kernels" in values:
+        kept = Counters.from_json(values)
+        return [f"- {line}" for line in kept.lines(None if full else MOST_COUNTERS)]
     plain = dict(_flat(values))
     shown = list(plain)
     if not full:

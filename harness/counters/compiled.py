@@ -15,6 +15,8 @@ from kernelwright.harness.counters.occupancy import occupancy
 from kernelwright.harness.counters.sm_limits import LIMITS
 
 _TOOL_SECONDS = 60
+_RESERVED_IS_STATIC = 90
+"""From this compute capability on, compilers count what the system reserves as static shared memory."""
 _ELF, _NVDISASM, _PTXAS = "cubin", "nvdisasm", "ptxas"
 _MIX = {"instructions": "instructions", **dict.fromkeys(sass.CATEGORIES, "instructions")}
 _SPILLS = {"spill_stores": "bytes", "spill_loads": "bytes"}
@@ -124,7 +126,10 @@ def _occupancy(capability: int, facts: KernelFacts, launch: Launch | None) -> di
         return missing(names, "table of SM limits", f"no limits known of sm_{capability}")
     if launch is None:
         return missing(names, "table of SM limits", "how it is launched is not known")
-    shared = facts.shared + launch.dynamic_shared
+    static = facts.shared
+    if capability >= _RESERVED_IS_STATIC:
+        static = max(0, static - limits.shared_reserved)
+    shared = static + launch.dynamic_shared
     fits = occupancy(limits, registers=facts.registers, shared=shared, threads=launch.threads)
     values: tuple[Value, ...] = (
         fits.share,

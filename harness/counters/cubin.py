@@ -65,7 +65,7 @@ class _Section:
     size: int
     link: int
     info: int
-    data: bytes
+    data: memoryview
 
 
 def read(data: bytes) -> Cubin:
@@ -119,11 +119,10 @@ def _sections(data: bytes) -> Iterator[_Section]:
     if size != _SECTION.size:
         raise ValueError("not a cubin: its sections have another size")
     rows = [_SECTION.unpack_from(data, table + i * size) for i in range(count)]
-    if sum(row[5] for row in rows if row[1] != _NO_BITS) > len(data):
-        raise ValueError("not a cubin: sections that lie in one another")
+    whole = memoryview(data)
     strings = data[rows[names][4] :][: rows[names][5]]
     for name, kind, flags, _, start, length, link, info, _, _ in rows:
-        body = b"" if kind == _NO_BITS else data[start : start + length]
+        body = whole[:0] if kind == _NO_BITS else whole[start : start + length]  # no copy
         yield _Section(_string(strings, name), kind, flags, length, link, info, body)
 
 
@@ -133,7 +132,7 @@ def _numbers(sections: dict[str, _Section]) -> dict[str, dict[int, int]]:
     table = next((s for s in sections.values() if s.kind == _SYMBOL_TABLE), None)
     if info is None or table is None:
         return {}
-    strings = list(sections.values())[table.link].data
+    strings = bytes(list(sections.values())[table.link].data)
     symbols = [_string(strings, row[0]) for row in _SYMBOL.iter_unpack(table.data)]
     found: dict[str, dict[int, int]] = {}
     at = 0

@@ -32,9 +32,11 @@ class Recorder:
         self._calls: list[dict[str, Any]] = []
         self._problem = ""
         self._size = 0
+        self._ended = True
 
-    def begin(self) -> None:
+    def _begin(self) -> None:
         """A call of the model begins: forget the one before."""
+        self._ended = False
         self._buffers.clear()
         self._held.clear()
         self._calls.clear()
@@ -42,14 +44,19 @@ class Recorder:
         (self._folder / BUFFERS).write_bytes(b"")
 
     def end(self) -> None:
-        """The call has returned."""
+        """The call has returned: write down what it did."""
+        if self._ended:
+            self._begin()
         said = {"calls": self._calls, "problem": self._problem, "bytes": self._size}
         (self._folder / CALLS).write_text(json.dumps(said))
+        self._ended = True
 
     def note(
         self, path: str, name: str, types: tuple[Any, list[Any]], args: tuple[Any, ...]
     ) -> None:
         """A function is about to be called."""
+        if self._ended:
+            self._begin()
         if self._problem:
             return
         if len(self._calls) >= _MOST_CALLS:
@@ -98,7 +105,7 @@ def _bytes(storage: torch.UntypedStorage) -> bytes:
     return flat.numpy().tobytes()
 
 
-def prepare(scratch: str) -> Recorder:
+def prepare(scratch: str) -> Callable[[], None]:
     """From now on libraries record what is called of them."""
     recorder = Recorder(Path(scratch))
 
@@ -118,5 +125,5 @@ def prepare(scratch: str) -> Recorder:
             setattr(self, name, recorded)
             return recorded
 
-    inline_cpp.Library = RecordedLibrary  # type: ignore[misc]
-    return recorder
+    vars(inline_cpp)["Library"] = RecordedLibrary
+    return recorder.end

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from kernelwright.agents.budget import Spent
 from kernelwright.agents.models.prices import Quote
 from kernelwright.agents.roles import Attempt
+from kernelwright.harness.counters.counters import Counters
 from kernelwright.harness.verdict import Speedup, Verdict
 
 BASELINES = {
@@ -92,6 +93,8 @@ def describe(verdict: Verdict) -> Iterator[str]:
             f"  roofline       {verdict.roofline.fraction:>11.0%}   of what "
             f"{'memory' if verdict.roofline.bound == 'memory' else 'the processor'} allows"
         )
+    if "kernels" in verdict.counters:
+        yield from (f"  {line}" for line in Counters.from_json(verdict.counters).lines())
     spent = ", ".join(f"{stage} {seconds(value)}" for stage, value in verdict.seconds.items())
     if spent:
         yield f"  took {spent}"

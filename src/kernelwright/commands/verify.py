@@ -44,6 +44,11 @@ def add_parser(commands: Subparsers) -> None:
     )
     parser.add_argument("--threads", type=at_least_one, metavar="N", help="default: every core")
     parser.add_argument(
+        "--counters",
+        action="store_true",
+        help="count too: registers, occupancy, instructions, cache misses",
+    )
+    parser.add_argument(
         "--seed", type=seed, metavar="N", help="draw the same inputs again (default: secret ones)"
     )
     add_json(parser)
@@ -110,7 +115,7 @@ def _judge(args: argparse.Namespace, candidate: Candidate, console: Console) -> 
 
     with evaluator_for(task, candidate, threads=args.threads, seed=args.seed) as evaluator:
         console.note(f"judging {args.kernel} for {task.name} (torch.compile takes a while)")
-        return evaluator.evaluate(candidate, effort="final")
+        return evaluator.evaluate(candidate, effort="final", counters=args.counters)
 
 
 def _without_verdict(outcome: Outcome, code: str, error: Exception) -> Verdict:
