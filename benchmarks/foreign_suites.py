@@ -101,7 +101,7 @@ def checked(task: Task, vetting: Vetting, args: argparse.Namespace) -> Row:
     try:
         if not ours.poll(args.task_seconds):
             return Row(
-                task.name, True, faults=(f"the check took more than {args.task_seconds:g} s",)
+                task.name, True, UNAUDITED, (f"the check took more than {args.task_seconds:g} s",)
             )
         ran, audit, faults = ours.recv()
         return Row(task.name, ran, audit, tuple(_short(fault, task) for fault in faults))

@@ -20,10 +20,9 @@ from kernelwright.tasks.loaders.reading import as_task, collect, counted, text_o
 from kernelwright.tasks.task import Task
 
 MOST_CASES = 4
-_ADAPTER = '''
+_ADAPTER = """
 CASE = 0
 _CASES = {cases!r}
-_Whole = Model
 
 
 def open(path, *args, **kwargs):
@@ -39,18 +38,21 @@ def _group():
     return list(get_input_groups()[0])
 
 
-class Model(_Whole):
-    """The reference, told at the start what is neither tensor nor number: `fixed` by position."""
+def _begin(self, fixed, *args):
+    _began(self, *args)
+    self.fixed = fixed
 
-    def __init__(self, fixed, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.fixed = fixed
 
-    def forward(self, *given):
-        given = list(given)
-        for position, value in self.fixed:
-            given.insert(position, value)
-        return super().forward(*given)
+def _forward(self, *given):
+    given = list(given)
+    for position, value in self.fixed:
+        given.insert(position, value)
+    return _forwarded(self, *given)
+
+
+# In place: the class may speak of itself by its name, as in super(Model, self).
+_began, _forwarded = Model.__init__, Model.forward
+Model.__init__, Model.forward = _begin, _forward
 
 
 def get_inputs():
@@ -63,7 +65,7 @@ _whole_init = get_init_inputs
 def get_init_inputs():
     fixed = [(i, value) for i, value in enumerate(_group()) if not _is_given(value)]
     return [fixed, *_whole_init()]
-'''
+"""
 
 
 class MultiKernelBench:

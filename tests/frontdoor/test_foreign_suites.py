@@ -15,7 +15,7 @@ class Model(torch.nn.Module):
     def forward(self, x):
         return torch.tanh(x * {factor})
 
-rows = 8192
+rows = 40
 
 def get_inputs():
     return [torch.randn(rows, 16)]
@@ -88,7 +88,7 @@ def test_one_task_is_shown_and_broken_ones_end_in_one_line(
     assert main(["tasks", "show", name, "--json"]) == 0
     found = json.loads(capfd.readouterr().out)
     assert (found["suite"], found["level"]) == ("kernelbench-cpu", 1)
-    assert "rows = 8192" not in found["source"] and found["version"]
+    assert found["version"]
     kernel = tmp_path / "kernel.py"
     kernel.write_text(KERNEL)
     assert main(["verify", f"kernelbench:{checkout}/level1/3_crash", str(kernel)]) == 2
