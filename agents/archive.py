@@ -23,6 +23,8 @@ POOL = 8
 """How many attempts compete to be the next parent."""
 LEAST_NOVELTY = 0.25
 """Weight of a copy of a better one, against 1 for a stranger."""
+STEEP = 3.0
+"""A parent is drawn with this power of its fitness relative to the best of the pool."""
 GOOD = 0.5
 """A line is good from this share of the best fitness on."""
 
@@ -194,7 +196,8 @@ class Archive:
             apart = min((_apart(attempt, better) for better in pool[:rank]), default=1.0)
             novelty = LEAST_NOVELTY + (1 - LEAST_NOVELTY) * apart
             tries = self._tries.get(origin(attempt), 0)
-            made.append(2.0**-rank * novelty / (1 + tries / 2))
+            worth = (known(attempt) / known(pool[0])) ** STEEP
+            made.append(2.0**-rank * worth * novelty / (1 + tries / 2))
         return made
 
     def partner(self, rng: random.Random, parent: Attempt) -> Attempt | None:

@@ -23,7 +23,7 @@ from kernelwright.agents.ports import Observer
 from kernelwright.agents.proposals import Proposals
 from kernelwright.agents.roles import Attempt
 from kernelwright.agents.settings import Settings
-from kernelwright.agents.tuning import promising, tune_attempt
+from kernelwright.agents.tuning import leading, promising, tune_attempt
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -64,6 +64,8 @@ class Search:
             self._decide(turns.last + 1)
             self.ended = self.journal.stop()
         if self.ended and (self.ended.ends_turns or not turns.open):
+            if not self.ended.ends_turns:
+                self._tune_out()
             return {"over": True}
         for number in turns.open:
             self.proposals.begin(number)
@@ -112,6 +114,18 @@ class Search:
         number = at["turn"]
         self.journal.decide(f"round:{number}", lambda: self.journal.outcome(number))
         return {}
+
+    def _tune_out(self) -> None:
+        """No turn comes any more: the trials that are left go to what leads."""
+        state = self.journal.state
+        key, found = f"plan:after {state.round}", leading(state, self.settings)
+        if not found and key not in state.done:
+            return
+        decided = self.journal.decide(
+            key, lambda: {"tune": found, "grants": self.settings.tune_trials}
+        )
+        for key in decided["tune"]:
+            tune_attempt(self.journal, self.settings, state.by_id[key])
 
     def _decide(self, number: int) -> None:
         """What the next turn is about."""

@@ -194,7 +194,8 @@ def _recalled(
         return ()
     from kernelwright.agents.memory.recall import lessons_from
 
-    parent = journal.attempt(journal.state.turns.decided[number].parent)
+    # What failed was not timed: what bound the kernel that it comes of is what it is to relieve.
+    parent = journal.state.ancestor(journal.state.turns.decided[number].parent)
     language = str(journal.state.run["language"])
     return lessons_from(
         journal.decide(f"recall:{number}", lambda: memory.recalled(task, parent, language, facts))

@@ -21,6 +21,9 @@ from kernelwright.agents.turns import RECENT
 
 MOST_REPAIRS = RECENT // 2
 """So many of the last turns may be repairs while there is something to improve."""
+STILL = 4
+"""Turns that brought nothing better after which the next island is founded: as long as one line gains, a
+second costs evaluations that it would pay for."""
 FITS, FITS_ANY, FITS_NOT = 0.5, 0.3, 0.1
 """What a strategy is expected to be worth: made for this bottleneck, for any, for another."""
 
@@ -38,7 +41,7 @@ def plan(state: RunState, settings: Settings, cast: Cast, number: int) -> Turn:
     """What turn `number` is about."""
     rng = random.Random(f"{settings.seed}:choose:{number}")
     turn, parent = _start(state, settings, number, rng)
-    bound = bottleneck(parent)
+    bound = bottleneck(state.ancestor(turn.parent) if parent else state.archive.all.best())
     return replace(
         turn,
         coder=_coder(state, cast, rng),
@@ -52,7 +55,7 @@ def _start(
     state: RunState, settings: Settings, number: int, rng: random.Random
 ) -> tuple[Turn, Attempt | None]:
     """Kind, parents and island of a turn, and the parent itself."""
-    island = (number - 1) % settings.islands
+    island = _island(state, settings, number)
     if settings.parents == "last":
         return _from(_last(state), island)
     if island not in state.turns.founded and not _starts(state):
@@ -72,6 +75,14 @@ def _start(
 def _starts(state: RunState) -> bool:
     """Whether there is a kernel to start from: then it is the founder of every island."""
     return state.start is not None and state.start.verdict.accepted
+
+
+def _island(state: RunState, settings: Settings, number: int) -> int:
+    """The island of a turn: the next to be founded, or one of those that are, in turns."""
+    founded = len(state.turns.founded)
+    if founded == 0 or (founded < settings.islands and state.turns.still >= STILL):
+        return founded
+    return (number - 1) % founded
 
 
 def _from(
@@ -114,8 +125,13 @@ def _favourite(ranked: Sequence[str], everybody: Sequence[str]) -> str:
 def _offered(
     state: RunState, settings: Settings, cast: Cast, turn: Turn, bound: str, rng: random.Random
 ) -> tuple[str, ...]:
-    """Strategies for a parent that works: one that failed has to be mended first."""
-    if turn.kind not in ("improve", "cross") or not settings.strategies:
+    """Strategies for a parent that works: one that failed has to be mended first.
+
+    A fresh start is offered what may relieve the best so far; nothing is known to relieve before.
+    """
+    if turn.kind == "repair" or not settings.strategies:
+        return ()
+    if turn.kind == "fresh" and bound == "unknown":
         return ()
     fits = {s.name: _fit(s, bound) for s in cast.strategies}
     ranked = state.turns.strategies.ranked(sorted(fits), rng, bound, fits.__getitem__)

@@ -149,7 +149,8 @@ class Turn:
     judge: str = ""
     island: int = 0
     bottleneck: str = "unknown"
-    """What bound the parent when the turn was decided (`agents/bottleneck.py`)."""
+    """What bound the parent when the turn was decided (`agents/bottleneck.py`): its nearest accepted
+    ancestor where it was rejected, the best so far for a fresh start."""
 
     def to_json(self) -> dict[str, Any]:
         """For an event."""

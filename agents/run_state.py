@@ -34,8 +34,6 @@ class RunState:
         """Normalised hash of each of them, by candidate id."""
         self.run: Data = {}
         self.began = 0.0
-        """When the run was begun, in seconds since the epoch."""
-        self.began = 0.0
         """When the run began, in seconds since the epoch."""
         self.sessions = 0
         self.done: dict[str, Data] = {}
@@ -196,6 +194,8 @@ class RunState:
                 self.done[event.key] = event.data
                 if kind == "choose":
                     self._decide(int(rest), Turn.from_json(event.data))
+                elif kind == "plan":
+                    self.turns.grant(event.data["tune"], event.data.get("grants", 1))
                 elif kind == "round":
                     self._close(int(rest), event.data)
                 elif kind == "counterexample":
@@ -327,8 +327,9 @@ class RunState:
         if turn.kind == "repair" and turn.parent:
             self.repairs.ended(turn.parent)
         self.closed += 1
-        if self.migrate_every and self.islands > 1 and self.closed % self.migrate_every == 0:
-            self.archive.migrate(self.islands)
+        founded = len(self.turns.founded)
+        if self.migrate_every and founded > 1 and self.closed % self.migrate_every == 0:
+            self.archive.migrate(founded)
         silent = self.done.get(f"propose:{number}", {}).get("no_idea")
         if silent:
             self.idle[turn.coder] = silent
@@ -337,6 +338,7 @@ class RunState:
             self.rounds_since_progress + 1 if best == self._best_at_round_end else 0
         )
         self._best_at_round_end = best
+        self.turns.stood(turn, self.archive.all.best())
         written = [a for a in self.judged.get(number, ()) if not a.choice and not a.twin]
         self.empty_rounds = 0 if written else self.empty_rounds + 1
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from kernelwright.agents.archive import fitness, speedup
@@ -42,6 +42,11 @@ class Turns:
         """Kinds of the last turns."""
         self.founded: set[int] = set()
         """Islands on which a line was begun."""
+        self.still = 0
+        """Turns closed since the best of the archive last became better, or an island was founded."""
+        self._reached = 0.0
+        self.tuned: dict[str, int] = {}
+        """How often each candidate was granted trials of its numbers."""
         self.predictions: list[Prediction] = []
         self.coders = Bandit()
         self.judges = Bandit()
@@ -73,10 +78,23 @@ class Turns:
         if advice is not None:
             self.judges.pull(turn.judge, gain, cost)
         followed = followed_strategy(turn, advice)
-        if followed:
+        if (
+            followed and turn.kind != "fresh"
+        ):  # what a first kernel gains is not one strategy's doing
             self.strategies.pull(followed, gain, cost, turn.bottleneck)
         if advice is not None and advice.change:
             self.predictions.append(_prediction(advice, gain, best))
+
+    def grant(self, keys: Iterable[str], times: int) -> None:
+        """These candidates are granted trials of their numbers."""
+        for key in keys:
+            self.tuned[key] = self.tuned.get(key, 0) + times
+
+    def stood(self, turn: Turn, best: Attempt | None) -> None:
+        """A turn is over, and this is the best of the archive now."""
+        reached = (fitness(best) or 0.0) if best else 0.0
+        self.still = 0 if reached > self._reached or turn.kind == "fresh" else self.still + 1
+        self._reached = reached
 
     def _in_flight(self, turn: Turn, pulls: float) -> None:
         self.coders.begin(turn.coder, share=pulls)

@@ -1,6 +1,6 @@
 """What the pool is recorded of: tasks, with structural edits of a kernel and the numbers that go with them.
 
-Half of the subjects are hand-written kernels (`benchmarks/pool/`), plain at first, with an edit behind
+Most of the subjects are hand-written kernels (`benchmarks/pool/`), plain at first, with an edit behind
 each name of `EDITS`; some edits are wrong, as models' ideas are. The others are kernels of the built-in
 model, with its structural choices as edits. Each edit follows one strategy of the catalogue.
 """
@@ -177,7 +177,30 @@ SUBJECTS: tuple[Subject, ...] = (
         {"LANES": (8, 16, 32), "CHUNK": (1, 16, 128)},
         {"LANES": "LANED", "CHUNK": "PARALLEL"},
     ),
-    Builtin("layer_norm", ROWS, {"VEC": (8, 16), "UNROLL": (1, 2, 4)}),
+    Written(
+        "layer_norm",
+        {
+            "PARALLEL": "thread_grain",
+            "ONE_PASS": "online",
+            "LANED": "lane_reduce",
+            "FUSED": "fuse",
+            "STREAM": "streaming",
+        },
+        {"LANES": (8, 16, 32), "CHUNK": (1, 64)},
+        {"LANES": "LANED", "CHUNK": "PARALLEL"},
+    ),
+    Written(
+        "conv_relu_pool",
+        {
+            "PARALLEL": "thread_grain",
+            "FINE": "load_balance",
+            "FUSED": "fuse",
+            "PADDED": "branch_free",
+            "BLOCKED": "register_block",
+        },
+        {"CHANNELS": (2, 4, 8), "COLUMNS": (4, 8, 20)},
+        {"CHANNELS": "BLOCKED", "COLUMNS": "BLOCKED", "FINE": "PARALLEL"},
+    ),
     Builtin(
         "attention",
         {

@@ -6,9 +6,11 @@
 
 Every structure (set of edits of `pool_subjects.py`) is judged as it is written; where it is accepted,
 every choice of its numbers is judged too, where it is not, the whole structure counts as failing. The
-order is shuffled, so that a disturbance of the machine does not fall on one edit. Points that were
-timed while others used the machine are marked, measured again at the end of a call, and replaced when
-the new interval is narrower. One JSON file holds all: `benchmarks/pool.json`.
+order is shuffled, so that a disturbance of the machine does not fall on one edit. Points near the best of
+their task are judged RUNS times: the best of many single measurements would be the luckiest. Their median
+is the geometric mean of all, and their interval is as wide as that of one. Points that were timed while
+others used the machine are marked, measured again at the end of a call, and replaced when the new interval
+is narrower. One JSON file holds all: `benchmarks/pool.json`.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pool_subjects import SUBJECTS, Subject, structures
 from rich.progress import Progress
@@ -38,6 +41,8 @@ from kernelwright.harness.verdict import Verdict
 from kernelwright.tasks.load import load_task
 
 POOL = Path(__file__).parent / "pool.json"
+RUNS, LEADS = 4, 0.75
+"""Points of this share of the best of their task are judged so many times."""
 Data = dict[str, Any]
 
 
@@ -83,6 +88,16 @@ def width(point: Data) -> float:
     return math.log(high / low) if low > 0 else math.inf
 
 
+def together(old: Data, new: Data) -> Data:
+    """Two accepted points as one: geometric means, of medians and of widths, by how often each was judged."""
+    runs = old.get("runs", 1)
+    a, b = np.log(old["speedup"]), np.log(new["speedup"])
+    middle = (runs * a + b) / (runs + 1)
+    ms = math.exp((runs * math.log(old["ms"]) + math.log(new["ms"])) / (runs + 1))
+    both = {**old, "speedup": [round(float(x), 4) for x in np.exp(middle)], "ms": round(ms, 4)}
+    return {**both, "runs": runs + 1}
+
+
 class Recorder:
     """One task's part of the pool."""
 
@@ -106,6 +121,9 @@ class Recorder:
             if held.get("source") != candidate.id:
                 held = {"source": candidate.id, "space": space, "points": {}}
             kept["structures"][key] = held
+        known = {structure_key(subject, edits) for edits in structures(subject)}
+        for key in kept["structures"].keys() - known:  # of the subject as it was
+            del kept["structures"][key]
 
     def waiting(self, rng: random.Random) -> list[tuple[str, dict[str, int | float | str]]]:
         """Points that are not measured, structures that nothing is known of first."""
@@ -133,6 +151,35 @@ class Recorder:
                     found.append((width(point), key, choice))
         found.sort(key=lambda item: -item[0])
         return [(key, choice) for _, key, choice in found]
+
+    def leading(self) -> list[tuple[str, dict[str, int | float | str]]]:
+        """Points near the best that were judged less than RUNS times, in order of that."""
+        points = {
+            (key, name): point
+            for key in self.candidates
+            for name, point in self.kept["structures"][key].get("points", {}).items()
+            if "speedup" in point
+        }
+        best = max((p["speedup"][0] for p in points.values()), default=0.0)
+        found = []
+        for key, candidate in self.candidates.items():
+            for choice in choices(candidate):
+                point = points.get((key, self._name(candidate, choice)))
+                runs = point.get("runs", 1) if point else RUNS
+                if point and runs < RUNS and point["speedup"][0] >= LEADS * best:
+                    found.append((runs, key, choice))
+        found.sort(key=lambda item: item[0])
+        return [(key, choice) for _, key, choice in found]
+
+    def repeat(self, evaluator: Evaluator, key: str, choice: dict[str, Any]) -> None:
+        """Judge an accepted point once more; one that is rejected now was never right."""
+        candidate = self.candidates[key]
+        points = self.kept["structures"][key]["points"]
+        name = self._name(candidate, choice)
+        found = measured(evaluator.evaluate(candidate.baked(choice)))
+        if found is None:
+            return
+        points[name] = together(points[name], found) if "speedup" in found else found
 
     def measure(self, evaluator: Evaluator, key: str, choice: dict[str, Any]) -> None:
         """Judge one point and keep what was found, if it is better than what is kept."""
@@ -215,7 +262,7 @@ def main() -> int:
                 continue
             recorder = Recorder(subject, pool["tasks"].setdefault(subject.task, {}))
             todo = recorder.waiting(random.Random(0))
-            if (todo or recorder.doubtful()) and time.monotonic() < ends:
+            if (todo or recorder.leading() or recorder.doubtful()) and time.monotonic() < ends:
                 with Evaluator(load_task(subject.task)) as evaluator:
                     for again in range(given.passes + 1):
                         todo = recorder.doubtful() if again else todo
@@ -226,6 +273,11 @@ def main() -> int:
                             recorder.measure(evaluator, key, choice)
                             save(pool)
                             progress.advance(bar)
+                    for _ in range(1, RUNS):
+                        for key, choice in recorder.leading():
+                            if time.monotonic() < ends:
+                                recorder.repeat(evaluator, key, choice)
+                                save(pool)
             left += len(recorder.waiting(random.Random(0)))
     save(pool)
     print(f"{left} points are still to be measured", file=sys.stderr)

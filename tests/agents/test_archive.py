@@ -5,7 +5,17 @@ import sys
 from collections import Counter
 from dataclasses import replace
 
-from kernelwright.agents.archive import LEAST_NOVELTY, POOL, Archive, fitness, niche, origin
+import pytest
+
+from kernelwright.agents.archive import (
+    LEAST_NOVELTY,
+    POOL,
+    STEEP,
+    Archive,
+    fitness,
+    niche,
+    origin,
+)
 from kernelwright.agents.roles import Attempt
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.verdict import Roofline, Speedup, Verdict
@@ -72,10 +82,16 @@ WORDS = ["alpha beta gamma delta epsilon", "one two three four five", "red green
 
 
 def test_strangers_are_drawn_by_rank():
-    made = archive(*(attempt(1.0 + i, words) for i, words in enumerate(WORDS)))
+    speeds = [1.0003, 1.0002, 1.0001, 1.0]
+    made = archive(*(attempt(s, words) for s, words in zip(speeds, WORDS, strict=True)))
     rng = random.Random(1)
     drawn = Counter(made.draw(rng).verdict.speedup["eager"].median for _ in range(4000))
-    assert [round(drawn[s] / 4000 * 15) for s in (4.0, 3.0, 2.0, 1.0)] == [8, 4, 2, 1]
+    assert [round(drawn[s] / 4000 * 15) for s in speeds] == [8, 4, 2, 1]
+
+
+def test_what_is_far_behind_is_hardly_drawn():
+    made = archive(attempt(4.0, WORDS[0]), attempt(1.0, WORDS[1]))
+    assert made.weights(made.pool()) == pytest.approx([1.0, 0.5 * 0.25**STEEP])
 
 
 def test_a_near_copy_yields_to_what_it_is_a_copy_of():
@@ -86,7 +102,8 @@ def test_a_near_copy_yields_to_what_it_is_a_copy_of():
     )
     made = archive(best, copy, stranger)
     weights = dict(zip([3.0, 2.9, 2], made.weights(made.pool()), strict=True))
-    assert weights == {3.0: 1.0, 2.9: LEAST_NOVELTY / 2, 2: 0.25}
+    near, far = (2.9 / 3) ** STEEP, (2 / 3) ** STEEP
+    assert weights == pytest.approx({3.0: 1.0, 2.9: near * LEAST_NOVELTY / 2, 2: far / 4})
 
 
 def test_a_line_is_less_likely_the_more_it_was_tried():
@@ -95,7 +112,8 @@ def test_a_line_is_less_likely_the_more_it_was_tried():
     tuned = attempt(3.5, "tuned", parent=best.candidate.id, choice={"V": 1})
     for _ in range(4):
         made.tried(tuned)
-    assert made.weights(made.pool()) == [1 / 3, 0.5], "a variant is of its line"
+    weights = made.weights(made.pool())
+    assert weights == pytest.approx([1 / 3, 0.5 * (2 / 3) ** STEEP]), "a variant is of its line"
 
 
 def test_ten_thousand_lines_on_islands():

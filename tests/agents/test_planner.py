@@ -7,7 +7,7 @@ import pytest
 from search_fakes import FakeEvaluator, kernel
 
 from kernelwright.agents.events import Event
-from kernelwright.agents.planner import MOST_REPAIRS, Cast, plan
+from kernelwright.agents.planner import MOST_REPAIRS, STILL, Cast, plan
 from kernelwright.agents.roles import Strategy, Turn
 from kernelwright.agents.run_state import RunState
 from kernelwright.agents.settings import Settings
@@ -65,6 +65,12 @@ class Run:
         self.close(*sources, **how)
         return decided
 
+    def found(self, *sources, island=1, **how):
+        """A turn that founds an island."""
+        self.decide(Turn("fresh", island=island))
+        self.close(*sources, **how)
+        return self
+
 
 def key(source):
     return Candidate(source).id
@@ -84,27 +90,43 @@ def test_it_is_a_function_of_state_and_seed():
     assert before != other
 
 
-def test_each_island_has_a_founder_first():
+def test_a_search_that_stands_still_founds_the_next_island():
     run = Run(replace(ONE, islands=3))
-    turns = [run.turn(kernel(1.0 + i)) for i in range(6)]
-    assert [t.kind for t in turns] == ["fresh"] * 3 + ["improve"] * 3
-    assert [t.island for t in turns] == [0, 1, 2, 0, 1, 2]
-    founders = [key(kernel(1.0 + i)) for i in range(3)]
-    assert [t.parent for t in turns[3:]] == founders, "islands grow apart"
+    turns = [run.turn(kernel(2.0))] + [
+        run.turn(kernel(1.0 + i / 100)) for i in range(2 * STILL + 2)
+    ]
+    fresh = [i for i, turn in enumerate(turns) if turn.kind == "fresh"]
+    assert fresh == [0, STILL + 1, 2 * STILL + 2]
+    assert [turns[i].island for i in fresh] == [0, 1, 2]
+    assert all(run.turn(kernel(0.5 + i / 100)).kind == "improve" for i in range(2 * STILL))
+
+
+def test_as_long_as_a_line_gains_it_is_the_only_one():
+    run = Run(TWO)
+    kinds = [run.turn(kernel(1.0 + i / 10)).kind for i in range(3 * STILL)]
+    assert kinds == ["fresh"] + ["improve"] * (3 * STILL - 1)
+
+
+def test_islands_take_turns_once_they_are_founded():
+    run = Run(TWO).found(kernel(1.5), island=0).found(kernel(1.4))
+    turns = [run.plan(number) for number in range(run.state.round + 1, run.state.round + 9)]
+    assert {(t.island, t.parent) for t in turns} == {
+        (0, key(kernel(1.5))),
+        (1, key(kernel(1.4))),
+    }, "islands grow apart"
 
 
 def test_founders_in_flight_are_founders():
-    run = Run(TWO)
-    kinds = [run.decide().kind for _ in range(2)]
-    assert kinds == ["fresh", "fresh"]
-    run.close(kernel(1.5))
-    assert run.decide().kind == "improve", "island 0 has a line"
+    run = Run(ONE)
+    run.decide()
+    assert run.state.turns.founded == {0}
+    assert run.decide().kind == "fresh", "nothing is there to improve yet"
 
 
 def test_an_island_whose_founder_failed_for_good_takes_up_from_the_others():
     run = Run(replace(TWO, repairs=0))
     run.turn(kernel(1.5))
-    run.turn(kernel(1.5, fails="build"))
+    run.found(kernel(1.5, fails="build"))
     run.turn(kernel(1.6))
     turn = run.decide()
     assert (turn.kind, turn.island) == ("improve", 1)
@@ -135,7 +157,7 @@ def test_every_promising_failure_not_only_the_last_one():
     run = Run(replace(TWO, repairs=1))
     early, late = kernel(2.0, fails="correctness"), kernel(2.1, fails="run")
     run.turn(kernel(1.5), early)
-    run.turn(kernel(1.6), late)
+    run.found(kernel(1.6), late)
     assert run.turn(kernel(1.7)).parent == key(early), "it came furthest"
     assert run.turn(kernel(1.8)).parent == key(late)
     assert run.plan().kind == "improve", "both were mended"
@@ -144,7 +166,7 @@ def test_every_promising_failure_not_only_the_last_one():
 def test_of_two_that_came_as_far_the_one_with_the_better_ancestor():
     run = Run(replace(TWO, repairs=1))
     run.turn(kernel(3.0))
-    run.turn(kernel(1.5))
+    run.found(kernel(1.5))
     good, poor = kernel(9.1, fails="run"), kernel(9.2, fails="run")
     run.decide(Turn("improve", key(kernel(3.0))))
     run.close(good)
@@ -156,7 +178,7 @@ def test_of_two_that_came_as_far_the_one_with_the_better_ancestor():
 def test_what_did_not_build_is_mended_only_if_it_comes_of_something_good():
     run = Run(replace(TWO, repairs=1))
     run.turn(kernel(4.0))
-    run.turn(kernel(1.2))
+    run.found(kernel(1.2))
     run.decide(Turn("improve", key(kernel(1.2)), island=1))
     run.close(kernel(9.0, fails="build"))
     assert run.plan().kind == "improve"
@@ -194,7 +216,7 @@ def test_no_repairs_when_they_are_switched_off():
 def test_two_good_lines_of_different_niches_are_crossed():
     run = Run(replace(TWO, crossover=1.0))
     run.turn(kernel(2.0), bound="memory")
-    assert run.turn(kernel(1.9), bound="compute").kind == "fresh"
+    run.found(kernel(1.9), bound="compute")
     turn = run.decide()
     assert turn.kind == "cross"
     assert {turn.parent, turn.other} == {key(kernel(2.0)), key(kernel(1.9))}
@@ -206,7 +228,7 @@ def test_two_good_lines_of_different_niches_are_crossed():
 def test_nobody_is_crossed_within_a_niche_or_with_a_poor_one():
     run = Run(replace(TWO, crossover=1.0))
     run.turn(kernel(2.0), bound="memory")
-    run.turn(kernel(1.9), bound="memory")
+    run.found(kernel(1.9), bound="memory")
     assert run.turn(kernel(0.5), bound="compute").kind == "improve"
     assert run.plan().kind == "improve"
 
@@ -214,14 +236,15 @@ def test_nobody_is_crossed_within_a_niche_or_with_a_poor_one():
 def test_crossings_are_as_frequent_as_asked():
     run = Run(replace(TWO, crossover=0.25))
     run.turn(kernel(2.0), bound="memory")
-    run.turn(kernel(1.9), bound="compute")
+    run.found(kernel(1.9), bound="compute")
     kinds = Counter(run.plan(n).kind for n in range(3, 803))
     assert 0.2 < kinds["cross"] / 800 < 0.3
 
 
 def test_the_best_of_each_island_moves_on():
     run = Run(replace(TWO, migrate_every=4))
-    for speed in (1.0, 3.0, 1.1, 3.1):
+    run.found(kernel(1.0), island=0).found(kernel(3.0))
+    for speed in (1.1, 3.1):
         run.turn(kernel(speed))
     drawn = {run.plan(n).parent for n in range(5, 105, 2)}
     assert key(kernel(3.1)) in drawn, "island 0 has the best of island 1 now"
@@ -259,6 +282,27 @@ def test_strategies_for_what_binds_are_offered_first():
     turn = run.decide()
     assert turn.bottleneck == "memory"
     assert set(turn.strategies) == {"fuse", "layout", "tile"}
+
+
+def test_a_further_founder_is_offered_what_may_relieve_the_best():
+    run = Run(TWO, Cast(strategies=STRATEGIES))
+    assert run.plan().strategies == ()
+    run.turn(kernel(2.0), bound="memory")
+    for i in range(STILL):
+        run.turn(kernel(1.0 + i / 100), bound="memory")
+    turn = run.plan()
+    assert (turn.kind, turn.bottleneck, len(turn.strategies)) == ("fresh", "memory", ONE.strategies)
+    before = run.state.turns.strategies.index("fuse", "memory")
+    run.decide(replace(turn, strategies=("fuse",)))
+    run.close(kernel(9.0), bound="memory")
+    assert run.state.turns.strategies.index("fuse", "memory") <= before, "not its doing alone"
+
+
+def test_a_repair_is_about_what_bound_the_kernel_that_it_comes_of():
+    run = Run(ONE)
+    run.turn(kernel(2.0), bound="memory")
+    run.turn(kernel(3.0, fails="run"))
+    assert (run.plan().kind, run.plan().bottleneck) == ("repair", "memory")
 
 
 def test_strategies_that_gained_nothing_make_room():

@@ -4,7 +4,7 @@ import random
 import pytest
 from landscape import POOL, Failure, Landscape, complete
 from pool_subjects import SUBJECTS, Written, structures
-from record_pool import Recorder, choices, measured, structure_key
+from record_pool import RUNS, Recorder, choices, measured, structure_key, together
 
 from kernelwright.agents.strategies import named
 from kernelwright.harness.verdict import Finding, Roofline, Speedup, Verdict
@@ -87,6 +87,20 @@ def test_a_quiet_measurement_replaces_a_busy_one():
     assert len(busy.doubtful()) == len(doubtful) - 1
     points = kept["structures"][key]["points"].values()
     assert any(p["speedup"][1] == 1.8 for p in points)
+
+
+def test_points_near_the_best_are_judged_again_and_averaged():
+    subject, kept = WRITTEN[0], {}
+    recorder = recorded(subject, Fixed("nothing is wrong"), kept)
+    waiting = recorder.leading()
+    assert waiting, "all are as fast"
+    key, choice = waiting[0]
+    for _ in range(RUNS):
+        recorder.repeat(Fixed("nothing is wrong"), key, choice)
+    assert (key, choice) not in recorder.leading()
+    one = {"speedup": [1.0, 0.5, 2.0], "ms": 1.0}
+    both = together(one, {"speedup": [4.0, 2.0, 8.0], "ms": 4.0})
+    assert both == {"speedup": [2.0, 1.0, 4.0], "ms": 2.0, "runs": 2}
 
 
 def test_a_verdict_that_says_nothing_of_the_kernel_is_not_kept():
