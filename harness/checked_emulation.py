@@ -34,7 +34,7 @@ def check(start: Callable[[Form], Worker], forms: Sequence[Form]) -> tuple[Findi
             return (_note(f"no time for {form.name} in the checked build"),)
         try:
             with contextlib.closing(start(form)) as worker:
-                _call(worker, form, end)
+                _call(worker, form, end, orders=1 if number else _ORDERS)
         except Fault as fault:
             if fault.code == "timeout":
                 return (_note(f"the checked build is too slow here: {fault.message}"),)
@@ -43,9 +43,9 @@ def check(start: Callable[[Form], Worker], forms: Sequence[Form]) -> tuple[Findi
     return ()
 
 
-def _call(worker: Worker, form: Form, end: float) -> None:
+def _call(worker: Worker, form: Form, end: float, *, orders: int) -> None:
     case = form.oracle.own
-    for order in range(_ORDERS):
+    for order in range(orders):
         if order and time.monotonic() > end:
             return
         outputs = worker.call(
