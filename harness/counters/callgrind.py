@@ -34,6 +34,8 @@ _UNITS: Mapping[str, tuple[str, str]] = {
     "Bim": ("indirect_mispredictions", "branches"),
 }
 """Callgrind's names of events: ours, and what is counted."""
+_FUNCTION = re.compile(r"(c?)fn=\((\d+)\)(?: (.+))?$")
+_COST = re.compile(r"(?:\+\d+|-\d+|\*|\d+|0x[0-9a-f]+)(?: \d+)+$")
 _NAME = re.compile(r"[A-Za-z_]\w{0,200}")
 
 
@@ -45,7 +47,7 @@ def unavailable() -> str | None:
 
 
 def command(scratch: Path, functions: tuple[str, ...]) -> list[str]:
-    """What runs the recorded calls under callgrind, counting these functions alone.
+    """What runs the recorded calls of these functions under callgrind.
 
     Raises ValueError for names that are none.
     """
@@ -58,8 +60,6 @@ def command(scratch: Path, functions: tuple[str, ...]) -> list[str]:
         "--vgdb=no",
         "--cache-sim=yes",
         "--branch-sim=yes",
-        "--collect-atstart=no",
-        *(f"--toggle-collect={name}" for name in functions),
         f"--callgrind-out-file={scratch / OUTPUT}",
         sys.executable,
         "-I",
@@ -72,12 +72,15 @@ def command(scratch: Path, functions: tuple[str, ...]) -> list[str]:
 
 
 def counted(text: str, functions: tuple[str, ...], launches: int) -> Counters:
-    """The totals of a file that callgrind wrote. Raises ValueError for what is none."""
+    """What these functions and all that they call cost, of a file that callgrind wrote.
+
+    Raises ValueError for what is none.
+    """
     events = re.search(r"^events: (.+)$", text, re.M)
-    totals = re.search(r"^(?:totals|summary): (.+)$", text, re.M)
-    if events is None or totals is None:
-        raise ValueError("callgrind wrote no totals")
-    figures = dict(zip(events.group(1).split(), map(int, totals.group(1).split()), strict=False))
+    if events is None:
+        raise ValueError("callgrind wrote no figures")
+    names = events.group(1).split()
+    figures = dict(zip(names, _inclusive(text, functions, len(names)), strict=True))
     values = {
         name: Counter(figures[event], unit, _SOURCE)
         for event, (name, unit) in _UNITS.items()
@@ -90,6 +93,24 @@ def counted(text: str, functions: tuple[str, ...], launches: int) -> Counters:
         values[f"simulated_{line.lower()}_cache"] = Counter(cache, "text", _SOURCE)
     kernel = KernelCounters(", ".join(functions), "cpu", values, launches)
     return Counters((kernel,))
+
+
+def _inclusive(text: str, functions: tuple[str, ...], width: int) -> list[int]:
+    """Sums of each event: lines of a function's own cost, and of what its calls cost with all below them."""
+    names: dict[str, str] = {}
+    sums = [0] * width
+    inside = False
+    for line in text.splitlines():
+        if found := _FUNCTION.match(line):
+            called, number, name = found.groups()
+            if name:
+                names[number] = name
+            if not called:
+                inside = names.get(number) in functions
+        elif inside and _COST.match(line):
+            for i, figure in enumerate(line.split()[1 : width + 1]):
+                sums[i] += int(figure)
+    return sums
 
 
 def _shares(figures: Mapping[str, int]) -> dict[str, Counter]:
