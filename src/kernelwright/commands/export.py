@@ -71,9 +71,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from kernelwright.export.python_text import Parts, single_file
     from kernelwright.export.specify import specify
 
-    spec, notes = specify(
-        champion.task, f"{namespace}::{op}", champion.card["environment"]["device"]
-    )
+    refuses = any(f["code"] == "fixed_shape" for f in champion.card["verdict"]["findings"])
+    device = champion.card["environment"]["device"]
+    spec, notes = specify(champion.task, f"{namespace}::{op}", device, hidden=not refuses)
     header = [
         f"{spec.name}: a verified kernel for {champion.task.name} as an operator of PyTorch.",
         "Where it runs, how fast it is and whence it comes: README.md and card.json beside this.",

@@ -31,8 +31,11 @@ class Specified(NamedTuple):
     notes: list[str]
 
 
-def specify(task: Task, name: str, device: str) -> Specified:
-    """The operator `name` (`namespace::op`) of a task. Raises UsageError, TaskError."""
+def specify(task: Task, name: str, device: str, *, hidden: bool = True) -> Specified:
+    """The operator `name` (`namespace::op`) of a task. Raises UsageError, TaskError.
+
+    Without `hidden` the shapes that models are not shown are left out: the kernel may refuse them.
+    """
     if task.meta.modes[0] != "eval":
         raise UsageError(
             f"{task.name} is judged in training mode: an operator cannot hold its state"
@@ -46,7 +49,7 @@ def specify(task: Task, name: str, device: str) -> Specified:
     forms: list[Form] = []
     notes: list[str] = []
     tainted = _constants_of_the_code(task.source)
-    for variant in ({}, *task.meta.shapes, *task.meta.hidden):
+    for variant in ({}, *task.meta.shapes, *(task.meta.hidden if hidden else ())):
         words = ", ".join(f"{k}={v}" for k, v in variant.items())
         if used := sorted(set(variant) & tainted):
             notes.append(f"not at {words}: the reference's code reads {used[0]}")
