@@ -139,7 +139,7 @@ def survey(checkout: str, folder: Path, only: str, seconds: float, deadline: flo
             rows.append(Judged(kernel, "not run", "the time for all was over"))
         else:
             rows.append(judged(kernel, folder, min(seconds, left)))
-    return [f"Version {suite_version(tasks)}. ", *table(found, faults, rows)]
+    return [f"Version {suite_version(tasks)}.", *table(found, faults, rows)]
 
 
 def _cell(text: str) -> str:
