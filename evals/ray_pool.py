@@ -21,6 +21,9 @@ from kernelwright.evals.serving.messages import FAULTS, Lost, Reply, Request
 from kernelwright.evals.serving.rooms import device_room
 from kernelwright.harness.turnstile import ROOM
 
+_LEAVE_S = 5.0
+"""How long a unit that has ended waits for Ray to break off what it asked."""
+
 
 class RayPool(Pool):
     """Runs units whose evaluators are elsewhere."""
@@ -88,7 +91,7 @@ class _Desk(threading.Thread):
         """The unit has ended: nobody waits for what it asked."""
         self._ended = True
         self._give_back()
-        self.join()
+        self.join(_LEAVE_S)
 
     def _reply(self, request: Request) -> Reply:
         try:
