@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from rich.console import Console
 from rich.progress import track
 
 from kernelwright.harness.candidate import Candidate
@@ -40,6 +41,7 @@ from kernelwright.tasks.versions import suite_version
 
 ROOT = Path(__file__).resolve().parents[1]
 EVIDENCE = ROOT / "evals" / "evidence" / f"{datetime.date.today()}-foreign-definitions.md"
+_STDERR = Console(stderr=True)
 _ON_CPU = (None, "ninja")
 """What a kernel may need that a machine without a GPU can have."""
 
@@ -129,11 +131,11 @@ def survey(checkout: str, folder: Path, only: str, seconds: float, deadline: flo
     tasks = list_suite(str(folder / "tasks"))
     names = {fit(name): name for name in found.tasks}
     faults: dict[str, str | None] = {}
-    for task in track(tasks, "references"):
+    for task in track(tasks, "references", console=_STDERR):
         faults[names[task.name.partition("/")[2]]] = ran(task)
     rows: list[Judged] = []
     kernels = [k for k in found.kernels if fnmatch.fnmatchcase(k.sample, only)]
-    for kernel in track(kernels, "solutions"):
+    for kernel in track(kernels, "solutions", console=_STDERR):
         left = deadline - time.monotonic()
         if left <= 0:
             rows.append(Judged(kernel, "not run", "the time for all was over"))
