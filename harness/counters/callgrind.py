@@ -87,7 +87,9 @@ def counted(text: str, functions: tuple[str, ...], launches: int) -> Counters:
         if event in figures
     }
     if not figures.get("Ir"):
-        raise ValueError("callgrind counted no instruction of these functions")
+        raise ValueError(
+            "callgrind counted no instruction of these functions: it did not see their names"
+        )
     values |= _shares(figures)
     for line, cache in re.findall(r"^desc: (D1|LL) cache: (.+)$", text, re.M):
         values[f"simulated_{line.lower()}_cache"] = Counter(cache, "text", _SOURCE)
