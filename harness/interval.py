@@ -62,4 +62,4 @@ def students_t(probability: float, freedom: int) -> float:
         (((3 * z2 + 19) * z2 + 17) * z2 - 15) / 384,
         ((((79 * z2 + 776) * z2 + 1482) * z2 - 1920) * z2 - 945) / 92160,
     )
-    return z * (1 + sum(term / freedom**k for k, term in enumerate(terms, 1)))
+    return z * (1.0 + math.fsum(term / freedom**k for k, term in enumerate(terms, 1)))

@@ -236,4 +236,5 @@ def scrubbed_environment(threads: int, cpus: Sequence[int]) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONNOUSERSITE": "1",
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
     }

@@ -1,6 +1,6 @@
-"""Judging a GPU kernel on a machine that has no GPU: what runs it instead, and what stays unknown.
+"""Judging a GPU kernel on the CPU: what runs it instead of a GPU, and what stays unknown.
 
-Values, memory errors and races can be known; speed cannot. The kernel is run far more slowly than by a GPU,
+Evaluators judge on the CPU, on a machine with a GPU too: the worker sees none. Values, memory errors and races can be known; speed cannot. The kernel is run far more slowly than by a GPU,
 so a task with large inputs is judged at the first of the shapes that it declares.
 """
 
@@ -23,7 +23,7 @@ LARGEST_INPUTS = 1 << 20
 """Bytes of inputs; with more, another shape is taken where the task declares one."""
 _PACKAGES = {"triton": "triton"}
 _PREPARED_BY = {"triton": "kernelwright.harness.triton.interpret"}
-SPEED_UNKNOWN = "there is no GPU here: the kernel was emulated on the CPU, whose time says nothing"
+SPEED_UNKNOWN = "judged without a GPU: the kernel was emulated on the CPU, whose time says nothing"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Emulated:
             else "judged at the task's sizes"
         )
         note = Finding(
-            "emulated", f"no GPU here: the kernels were emulated on the CPU and {at}", "note"
+            "emulated", f"without a GPU: the kernels were emulated on the CPU and {at}", "note"
         )
         unknown = dict.fromkeys(("candidate", "eager", "compile"))
         gains = dict.fromkeys(("eager", "compile"))
@@ -77,7 +77,7 @@ def emulation(source: str) -> Emulation | None:
     Raises HarnessError where that is not installed.
     """
     language = language_of(source)
-    if language not in ("cuda", "triton") or torch.cuda.is_available():
+    if language not in ("cuda", "triton"):
         return None
     package = _PACKAGES.get(language)
     if package and importlib.util.find_spec(package) is None:
