@@ -7,8 +7,6 @@ import functools
 from collections.abc import Sequence
 from dataclasses import replace
 
-import torch
-
 from kernelwright.harness import checked_emulation
 from kernelwright.harness.arena import footprint
 from kernelwright.harness.builds import Builder

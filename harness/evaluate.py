@@ -168,9 +168,7 @@ class Evaluator:
         if self._emulated is None:
             try:
                 if emulation(candidate.source) is not None:
-                    return self._emulator.evaluate(
-                        candidate, effort=effort, counters=counters
-                    )
+                    return self._emulator.evaluate(candidate, effort=effort, counters=counters)
             except (HarnessError, TaskError) as error:
                 return Verdict(
                     "harness_error",

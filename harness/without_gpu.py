@@ -1,7 +1,8 @@
 """Judging a GPU kernel on the CPU: what runs it instead of a GPU, and what stays unknown.
 
-Evaluators judge on the CPU, on a machine with a GPU too: the worker sees none. Values, memory errors and races can be known; speed cannot. The kernel is run far more slowly than by a GPU,
-so a task with large inputs is judged at the first of the shapes that it declares.
+Evaluators judge on the CPU, on a machine with a GPU too: a worker sees none. Values, memory errors and races
+can be known; speed cannot. The kernel is run far more slowly than by a GPU, so a task with large inputs is
+judged at the first of the shapes that it declares.
 """
 
 from __future__ import annotations
