@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernelwright.agents import transcript
-from kernelwright.evals.dataset.export import Choice, export, runs_of, held_out_file
+from kernelwright.evals.dataset.export import Choice, export, held_out_file, runs_of
 from kernelwright.evals.dataset.operator_hash import in_test, operator_hash
 from kernelwright.evals.dataset.scrub import scrub
 from kernelwright.tasks.errors import UsageError

@@ -77,7 +77,7 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Write the rows; 1 where there are none."""
-    from kernelwright.evals.dataset.export import Choice, export, runs_of, held_out_file
+    from kernelwright.evals.dataset.export import Choice, export, held_out_file, runs_of
     from kernelwright.work_bar import bar
 
     out = Path(args.out).expanduser()
