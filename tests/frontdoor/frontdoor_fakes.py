@@ -82,7 +82,12 @@ class FakeEvaluator:
         return None
 
     def evaluate(
-        self, candidate: Candidate, *, effort: str = "loop", champion: Candidate | None = None
+        self,
+        candidate: Candidate,
+        *,
+        effort: str = "loop",
+        champion: Candidate | None = None,
+        counters: bool = False,
     ) -> Verdict:
         verdict = self.verdicts.get(candidate.source, accepted(2.0))
         return replace(verdict, language=candidate.language)
