@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from corpus import Sample, samples, together
+from cuda_corpus import Sample, samples, together
 
 from kernelwright.harness.cuda_emulation.library import EmulatedLibrary
 

@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from corpus import Sample, samples
+from cuda_corpus import Sample, samples
 
 from kernelwright.harness import nvrtc
 from kernelwright.harness.cuda_native import cubin_file
