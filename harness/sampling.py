@@ -27,10 +27,10 @@ _STACK: dict[Kind, int] = {"helper": 256, "threads": 768, "generated": 4096}
 OpenMP runtime has some frames of its own; what a library generates keeps whole vectors on its stack."""
 
 _WORTH_A_LOOK_S = 10e-6
-_LEAST_LOOKS, _LEAST_FIRST, _MOST_FIRST = 60, 24, 60
+_LEAST_LOOKS, _LEAST_FIRST, _MOST_FIRST = 60, 16, 48
 """Looks of all kinds, and of those that nothing could foresee; so many of these where it is not settled."""
-_LEAST_TELLING = 6
-"""Of the first ones so many that found work."""
+_LEAST_TELLING, _STEP = 4, 4
+"""Of the first ones so many that found work; whether the rest is settled is asked every few looks."""
 
 
 class _Mapping(NamedTuple):
@@ -126,7 +126,7 @@ class Sampler:
         if first.looks >= _MOST_FIRST:
             return None
         few = first.looks < _LEAST_FIRST or first.telling < _LEAST_TELLING
-        if few or self._sightings.doubtful:
+        if few or first.looks % _STEP or self._sightings.doubtful:
             return "first"
         return None if self._sightings.settled(call_s, self._native) else "first"
 

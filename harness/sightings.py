@@ -16,7 +16,7 @@ from kernelwright.harness.provenance import Kind, Profile
 _UNLIKELY = 0.1
 """A difference between first and later looks that chance brings about less often is doubted. To doubt
 the honest costs them some further looks, no more."""
-_DRAWS, _SETTLED = 40, 0.95
+_DRAWS, _SETTLED = 40, 0.9
 
 
 @dataclass

@@ -39,7 +39,7 @@ _PROBE_LEGS = 3
 """Legs on which the probes are spread at the least."""
 _LONGEST_PAUSE = 4.0
 """Times the mean: exponential arrivals have no longest one, and somebody waits."""
-_MOST_EXTRA = 80
+_MOST_EXTRA = 60
 """Where the rounds gave a sampler too few looks, so many more ambushes follow at the most."""
 
 Check = Callable[[Sequence[torch.Tensor], Sequence[torch.Tensor]], None]
