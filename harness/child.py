@@ -195,14 +195,15 @@ class Worker:
         if not given.keys() & own.keys() and len(given) == len(own):
             names = dict(zip(given, own, strict=True))
             given = {names[name]: value for name, value in given.items()}
-        missing = sorted(own.keys() - given.keys())
+        # Buffers of its own (tables, scratch) are a candidate's business.
+        missing = sorted(dict(model.named_parameters()).keys() - given.keys())
         unknown = sorted(given.keys() - own.keys())
         if missing or unknown:
             raise ValueError(
                 "parameters cannot be transferred: "
                 f"the reference lacks {missing or 'none'}, the candidate lacks {unknown or 'none'}"
             )
-        model.load_state_dict(given)
+        model.load_state_dict(given, strict=False)
         return names
 
     def _tensor(self, region: dict[str, Any], guard: guarded.Side | None = None) -> torch.Tensor:
@@ -310,7 +311,9 @@ def flatten(out: Any) -> list[torch.Tensor]:
         return [out]
     if isinstance(out, torch.nn.Parameter):
         return [out.data]
-    if type(out) in (tuple, list):
+    if isinstance(out, tuple):  # named ones too, but with no say in what they hold
+        return [t for item in tuple.__iter__(out) for t in flatten(item)]
+    if type(out) is list:
         return [t for item in out for t in flatten(item)]
     if type(out) is dict:
         return [t for item in out.values() for t in flatten(item)]

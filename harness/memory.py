@@ -79,10 +79,16 @@ def read(pid: int, region: Region) -> torch.Tensor:
     return view(flat, Region(0, region.dtype, region.shape, region.stride))
 
 
+def map_lines(pid: int) -> list[str]:
+    """The lines of its memory map. The kernel escapes nothing in a path but the newline, at which alone
+    a line ends; text mode and str.splitlines would split at bytes that a path may hold."""
+    return Path(f"/proc/{pid}/maps").read_bytes().decode(errors="replace").split("\n")[:-1]
+
+
 def mappings(pid: int, name: str) -> list[range]:
     """Where a stopped worker has the file of that name in its memory, as often as it has it there."""
     found = []
-    for line in Path(f"/proc/{pid}/maps").read_text(errors="replace").splitlines():
+    for line in map_lines(pid):
         span, _, _, _, _, *path = line.split(None, 5)
         if path and path[0].startswith(name):
             found.append(range(*(int(word, 16) for word in span.split("-"))))

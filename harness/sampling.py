@@ -95,7 +95,10 @@ class Sampler:
         spent: dict[Kind, float] = {}
         young: dict[Kind, float] = {}
         longest: dict[Kind, float] = {}
-        for thread in self._threads():
+        threads = list(self._threads())
+        if any(self._at(thread.instruction) == "nowhere" for thread in threads):
+            self._maps = self._read_maps()  # there was no code when the leg began
+        for thread in threads:
             self._known[thread.number] = thread
             before = known.get(thread.number)
             seconds = (thread.spent_ns - (before.spent_ns if before else 0)) * 1e-9
@@ -146,6 +149,8 @@ class Sampler:
     def _kind(self, thread: _Thread) -> Kind:
         """Whose code a thread is in; a helper's time is booked on the nearest caller on its stack."""
         found = self._at(thread.instruction)
+        if found == "nowhere":  # code that hides is not counted as one's own
+            return "library"
         if found not in _STACK:
             return found
         try:
@@ -169,7 +174,7 @@ class Sampler:
     def _read_maps(self) -> list[_Mapping]:
         """The executable parts of its memory, by address."""
         rows, images = [], defaultdict(list)
-        for line in Path(f"/proc/{self._pid}/maps").read_text(errors="replace").splitlines():
+        for line in memory.map_lines(self._pid):
             span, rights, _, _, _, *path = line.split(None, 5)
             start, end = (int(word, 16) for word in span.split("-"))
             name = path[0] if path else ""

@@ -28,6 +28,7 @@ from kernelwright.harness.fault import Fault
 from kernelwright.harness.inline_cpp import BuildError
 from kernelwright.harness.nursery import Nursery
 from kernelwright.harness.worker import Setup, Worker
+from kernelwright.harness.zygote import PRELOAD
 from kernelwright.tasks.errors import TaskError, UsageError
 from kernelwright.tasks.load import is_bundled
 from kernelwright.tasks.task import Task
@@ -110,7 +111,9 @@ class Vetting:
     def _start(self) -> tuple[Nursery, Builder]:
         """Raises UsageError without a compiler."""
         try:
-            nursery = self._stack.enter_context(Nursery(threads=len(os.sched_getaffinity(0))))
+            threads = len(os.sched_getaffinity(0))
+            needed = {PRELOAD: "kernelwright.tasks.reference"}
+            nursery = self._stack.enter_context(Nursery(threads=threads, environment=needed))
             self._tools = nursery, Builder(nursery)
         except BuildError as error:
             raise UsageError(str(error)) from error

@@ -41,6 +41,8 @@ PREPARING = (
 )
 """Modules that a worker may be prepared by (`Setup.before`)."""
 
+PRELOAD = "KERNELWRIGHT_PRELOAD"
+"""Environment variable with modules that all workers of a nursery find loaded; a candidate's has none."""
 _MOST_DESCRIPTORS = 16
 
 
@@ -57,12 +59,12 @@ class Zygote:
         if not self._alone:
             prctl(PR_SET_CHILD_SUBREAPER, 1)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-        # The name that candidates import, and what tries a task (`vetting.py`); loaded here because the
-        # cage hides this package's files.
+        # The name that candidates import; loaded here because the cage hides this package's files.
         importlib.import_module("kernelwright.inline")
         for module in PREPARING:  # none imports more than torch and numpy
             importlib.import_module(module)
-        importlib.import_module("kernelwright.tasks.reference")
+        for module in os.environ.pop(PRELOAD, "").split():
+            importlib.import_module(module)
         gc.collect()
         gc.freeze()  # workers collect only what is theirs: torch's heap costs 60 ms a round
         self._send({"torch": torch.__version__})

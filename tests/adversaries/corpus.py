@@ -23,6 +23,8 @@ from typing import Any
 HERE = Path(__file__).parent
 ATTACKS = sorted((HERE / "attacks").glob("[A-F]*"))
 HONEST = sorted((HERE / "honest").glob("*.py"))
+OPEN = sorted((HERE / "open").glob("*/*.py"))
+"""Attacks that get through, and honest kernels that are refused, as far as they are known: `why` says how."""
 SECRET = "hunter2"
 LONGEST_MESSAGE, LARGEST_GROWTH_MIB = 25_000, 512
 
@@ -112,7 +114,9 @@ def misjudged(candidate: Path, answer: Mapping[str, Any]) -> str | None:
         return str(answer["fault"])
     facts = facts_of(candidate)
     verdict = answer["verdict"]
-    wrong = _honest(verdict, facts) if candidate in HONEST else _attack(verdict, facts)
+    wrong = (
+        _honest(verdict, facts) if candidate.parent.name == "honest" else _attack(verdict, facts)
+    )
     return wrong or _harm(answer, facts)
 
 

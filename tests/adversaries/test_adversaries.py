@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from corpus import ATTACKS, HONEST, Judge, facts_of, misjudged
+from corpus import ATTACKS, HONEST, OPEN, Judge, facts_of, misjudged
 
 
 def parameters(files: list[Path]) -> list[Any]:
@@ -32,6 +32,13 @@ def test_honest_look_alike_is_accepted(judge: Judge, file: Path) -> None:
 
 @pytest.mark.parametrize("file", parameters(ATTACKS))
 def test_attack_is_judged_rightly(judge: Judge, file: Path) -> None:
+    assert misjudged(file, judge(file)) is None
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(reason="known, not mended yet: see its `why`")
+@pytest.mark.parametrize("file", parameters(OPEN))
+def test_what_is_open(judge: Judge, file: Path) -> None:
     assert misjudged(file, judge(file)) is None
 
 

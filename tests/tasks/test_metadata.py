@@ -32,6 +32,7 @@ def test_every_field_survives_the_file(task, tmp_path):
         bytes_moved="4 * N",
         start="start/op.py",
         translate_to=("cpp", "cuda"),
+        timing="server",
     )
     fields = dataclasses.asdict(meta)
     assert all(value != getattr(TaskMeta(), name) for name, value in fields.items())

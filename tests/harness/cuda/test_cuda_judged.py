@@ -57,7 +57,7 @@ def test_a_right_kernel_is_accepted_and_its_speed_is_unknown(evaluator: Evaluato
     verdict = judged(evaluator)
     assert (verdict.verdict, verdict.stage, verdict.errors) == ("accepted", "done", ())
     assert verdict.language == "cuda" and set(verdict.speedup.values()) == {None}
-    assert "no GPU" in verdict.reasons["speedup.eager"] and verdict.precision == "fp32"
+    assert "without a GPU" in verdict.reasons["speedup.eager"] and verdict.precision == "fp32"
     assert Verdict.from_json(verdict.to_json()) == verdict
 
 

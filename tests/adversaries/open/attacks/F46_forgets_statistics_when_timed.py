@@ -1,0 +1,31 @@
+"""Keeps the running statistics only in the call that follows a load of the state; in timed calls nobody asks for them.
+
+line: E44 F46
+task: batch_norm_modes
+expect: wrong_value stale_output
+why: in training mode every checked call is preceded by load_state, timed ones by none, and the outputs of timed calls are compared without buffers (TimedCheck, Case.without_buffers).
+"""
+
+import torch
+
+
+class ModelNew(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.norm = torch.nn.BatchNorm1d(width)
+        self.fresh = True
+        self.register_load_state_dict_post_hook(lambda module, keys: setattr(module, "fresh", True))
+
+    def forward(self, x):
+        norm = self.norm
+        if self.training:
+            variance, mean = torch.var_mean(x, 0, unbiased=False)
+            if self.fresh:
+                self.fresh = False
+                with torch.no_grad():
+                    norm.num_batches_tracked += 1
+                    norm.running_mean.lerp_(mean, norm.momentum)
+                    norm.running_var.lerp_(variance * (len(x) / (len(x) - 1)), norm.momentum)
+        else:
+            mean, variance = norm.running_mean, norm.running_var
+        return (x - mean) * torch.rsqrt(variance + norm.eps) * norm.weight + norm.bias

@@ -1,0 +1,44 @@
+"""Waits for its kernel in an event loop of Python's.
+
+line: control
+track: custom
+why: asyncio's event loop begins with socket.socketpair, which the fence denies.
+"""
+
+import asyncio
+
+import torch
+
+from kernelwright.inline import cpp
+
+lib = cpp(r"""
+#include <cmath>
+#include <cstdint>
+extern "C" void bias_gelu(const float* x, const float* scale, const float* bias, float* y,
+                          int64_t rows, int64_t width) {
+#pragma omp parallel for schedule(static)
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t c = 0; c < width; c++) {
+      float v = x[r * width + c] * scale[c] + bias[c];
+      y[r * width + c] = 0.5f * v * (1.0f + std::erf(v * 0.70710678f));
+    }
+}
+""")
+
+loop = asyncio.new_event_loop()
+
+
+class ModelNew(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(width))
+        self.bias = torch.nn.Parameter(torch.zeros(width))
+
+    async def compute(self, x, y):
+        lib.bias_gelu(x, self.scale, self.bias, y, *x.shape)
+
+    def forward(self, x):
+        x = x.contiguous()
+        y = torch.empty_like(x)
+        loop.run_until_complete(self.compute(x, y))
+        return y

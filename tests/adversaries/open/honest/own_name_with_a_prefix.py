@@ -1,0 +1,37 @@
+"""Its function is called bli_gelu: bias, linear, GELU.
+
+line: control
+track: custom
+why: called library: exports._OF_LIBRARIES takes any exported name that begins with bli_ (likewise goto_, mkl_, xnn_) for BLIS.
+"""
+
+import torch
+
+from kernelwright.inline import cpp
+
+lib = cpp(r"""
+#include <cmath>
+#include <cstdint>
+extern "C" void bli_gelu(const float* x, const float* scale, const float* bias, float* y,
+                          int64_t rows, int64_t width) {
+#pragma omp parallel for schedule(static)
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t c = 0; c < width; c++) {
+      float v = x[r * width + c] * scale[c] + bias[c];
+      y[r * width + c] = 0.5f * v * (1.0f + std::erf(v * 0.70710678f));
+    }
+}
+""")
+
+
+class ModelNew(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(width))
+        self.bias = torch.nn.Parameter(torch.zeros(width))
+
+    def forward(self, x):
+        x = x.contiguous()
+        y = torch.empty_like(x)
+        lib.bli_gelu(x, self.scale, self.bias, y, *x.shape)
+        return y
