@@ -98,7 +98,8 @@ class Contest:
                 pids = [contestant.pid for contestant in names.values()]
                 before = tenants.snapshot(pids)
                 sampler = Sampler(worker.pid, worker.own_folders)
-                timings.append(self._measure(names, effort, None if blind else sampler))
+                seen = None if blind else sampler
+                timings.append(self._measure(names, effort, seen, settle=start == 0))
                 busy = tenants.cores_of_others(before, tenants.snapshot(pids))
                 others = busy if others is None or busy is None else max(others, busy)
                 profile += sampler.profile()
@@ -106,7 +107,7 @@ class Contest:
         return Outcome(Timings.joined(timings), None if blind else profile, blind, others)
 
     def _measure(
-        self, names: dict[str, Worker], effort: Effort, sampler: Sampler | None
+        self, names: dict[str, Worker], effort: Effort, sampler: Sampler | None, *, settle: bool
     ) -> Timings:
         timed = TimedCheck(self._oracle.own)
 
@@ -128,6 +129,7 @@ class Contest:
                 overhead=self._overhead,
                 gradients=self._oracle.own.gradients,
                 sampler=sampler,
+                settle=settle,
                 probes=[_probe(case) for case in self._oracle.unseen()],
                 touched=self._oracle.touched,
             ).run()

@@ -106,7 +106,8 @@ def wake_up_seconds(worker: Worker, samples: int = 30) -> float:
 
 
 class Rounds:
-    """Times all contestants against each other; one is `eager`, and `sampler` looks at `candidate`.
+    """Times all contestants against each other; one is `eager`, and `sampler` looks at `candidate`,
+    with `settle` until it has seen enough.
 
     `probes` are for the candidate, and for it alone. `touched` gives inputs that nearly are the given
     ones: with such an ambush may exchange others. `overhead` is `wake_up_seconds`.
@@ -122,6 +123,7 @@ class Rounds:
         overhead: float,
         gradients: Sequence[torch.Tensor] | None = None,
         sampler: Sampler | None = None,
+        settle: bool = True,
         probes: Sequence[Probe] = (),
         touched: Callable[[Sequence[Value]], Sequence[Value]] | None = None,
     ) -> None:
@@ -132,6 +134,7 @@ class Rounds:
         self._overhead = overhead
         self._gradients = gradients
         self._sampler = sampler
+        self._settle = settle
         self._touched = touched
         self._draw = random.SystemRandom()
         self._order = list(contestants)
@@ -164,7 +167,7 @@ class Rounds:
             done += 1
         while self._probes:
             self._probe()
-        if self._sampler is not None:
+        if self._sampler is not None and self._settle:
             self._look_enough(self._sampler)
         return Timings(self._seconds)
 
