@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, cast, get_args
@@ -197,10 +196,9 @@ def _whole(value: object, name: str, low: int, high: int) -> int:
 
 
 def _number(value: object, name: str) -> float:
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    if not plain or abs(value) > 3e38 or not math.isfinite(value):  # type: ignore[arg-type]
-        raise ValueError(f"{name} must be a finite number")
-    return float(value)  # type: ignore[arg-type]
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 3e38:
+        return float(value)
+    raise ValueError(f"{name} must be a finite number")
 
 
 def _one_of(value: object, name: str, known: tuple[str, ...]) -> str:

@@ -136,8 +136,8 @@ class BuiltinTester:
 
 
 def _integers(draw: Draw, number: int) -> InputPlan:
-    kind = draw.choice(("reversed", "same", "extremes", "ties"))
-    return InputPlan(number, kind, count=draw.choice((1, 2, 3)))  # type: ignore[arg-type]
+    kinds: tuple[Kind, ...] = ("reversed", "same", "extremes", "ties")
+    return InputPlan(number, draw.choice(kinds), count=draw.choice((1, 2, 3)))
 
 
 def _widths(source: str) -> tuple[int, ...]:
