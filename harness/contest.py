@@ -17,6 +17,7 @@ from typing import Literal
 import torch
 
 from kernelwright.harness import tenants
+from kernelwright.harness.allowance import allowance
 from kernelwright.harness.arena import Board
 from kernelwright.harness.comparison import TimedCheck, compare
 from kernelwright.harness.crew import LARGEST_LEG, MOST_CALLS, Crew
@@ -58,6 +59,7 @@ class Contest:
         self._crew = crew
         self._oracle = oracle
         self._pool: list[tuple[Value, ...]] = []
+        self._free: tuple[int, float] | None = None
         own = oracle.own
         eager = crew.eager()
         with _aside():
@@ -97,7 +99,7 @@ class Contest:
                 worker.pause()  # the others stand already
                 pids = [contestant.pid for contestant in names.values()]
                 before = tenants.snapshot(pids)
-                sampler = Sampler(worker.pid, worker.own_folders)
+                sampler = Sampler(worker.pid, worker.own_folders, self._free_s())
                 seen = None if blind else sampler
                 timings.append(self._measure(names, effort, seen, settle=start == 0))
                 busy = tenants.cores_of_others(before, tenants.snapshot(pids))
@@ -105,6 +107,13 @@ class Contest:
                 profile += sampler.profile()
                 worker.check_alone()
         return Outcome(Timings.joined(timings), None if blind else profile, blind, others)
+
+    def _free_s(self) -> float:
+        """What allocating the outputs costs in legs like ours; asked for anew where these have changed."""
+        if self._free is None or self._free[0] != self.calls:
+            with _aside():
+                self._free = self.calls, allowance(self._oracle.own.layout, self.calls)
+        return self._free[1]
 
     def _measure(
         self, names: dict[str, Worker], effort: Effort, sampler: Sampler | None, *, settle: bool

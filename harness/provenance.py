@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from kernelwright.harness.allowance import LEAST_S
 from kernelwright.harness.verdict import Track
 
 Kind = Literal["own", "library", "interpreter", "helper", "generated", "threads", "nowhere"]
@@ -19,9 +20,6 @@ Kind = Literal["own", "library", "interpreter", "helper", "generated", "threads"
 at run time, its maker's. `threads`: the OpenMP runtime, its caller's, else nobody's."""
 
 CUSTOM_BELOW, LIBRARY_ABOVE = 0.1, 0.8
-ALLOWANCE_S = 4e-6
-"""Library time of a call that is free for a kernel of one's own: torch.empty and a few views. Who has the
-library do the work in so little time gains nothing by it."""
 _OWN_LEAST, _LIBRARY_LEAST = 0.5, 0.02
 """Own code does the work with at least half of the time that libraries have, however much goes to the
 interpreter beside both."""
@@ -68,6 +66,9 @@ class Profile:
     longest: float = 0.0
     """Of all threads between two looks, the longest; `longest_library` of those in libraries."""
     longest_library: float = 0.0
+    free_s: float = LEAST_S
+    """Library time of a call that is free for a kernel of one's own: torch.empty and a few views
+    (`allowance.py`). Who has the library do the work in so little time gains nothing by it."""
 
     def __add__(self, other: Profile) -> Profile:
         kinds = self.seconds.keys() | other.seconds.keys()
@@ -77,6 +78,7 @@ class Profile:
             self.native or other.native,
             self.longest + other.longest,
             self.longest_library + other.longest_library,
+            max(self.free_s, other.free_s),
         )
 
     def library_share(self, call_s: float) -> float | None:
@@ -91,7 +93,9 @@ class Profile:
         own, library = (self.seconds.get(kind, 0.0) / total for kind in ("own", "library"))
         unseen = self.native and library * call_s < _UNSEEN_BESIDE_S
         works = unseen or own > _OWN_LEAST * library
-        free = ALLOWANCE_S / max(call_s, 1e-9) if works else 0.0
+        # What is more than little anywhere is free only beside twice as much work of one's own.
+        free = max(LEAST_S / max(call_s, 1e-9), min(self.free_s / max(call_s, 1e-9), own / 2))
+        free = free if works else 0.0
         longest = self.longest_library / self.longest if self.longest else 0.0
         if longest >= CUSTOM_BELOW:
             longest = max(0.0, longest - free)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from kernelwright.harness import exports, memory
+from kernelwright.harness.allowance import LEAST_S
 from kernelwright.harness.exports import LARGEST_IMAGE
 from kernelwright.harness.provenance import Kind, Profile, kind_of
 from kernelwright.harness.sightings import Sightings
@@ -54,16 +55,17 @@ class _Thread:
 class Sampler:
     """Adds up the processor time of one worker by whose code it was spent in.
 
-    `own` are the folders of libraries that were built from the candidate's source.
+    `own` are the folders of libraries that were built from the candidate's source, `free_s` is what a call
+    may spend in libraries beside its own work.
     """
 
-    def __init__(self, pid: int, own: tuple[str, ...]) -> None:
+    def __init__(self, pid: int, own: tuple[str, ...], free_s: float = LEAST_S) -> None:
         self._pid = pid
         self._own = own
         self._maps: list[_Mapping] = []
         self._asked: dict[tuple[str, int], bool] = {}
         self._known: dict[int, _Thread] = {}
-        self._sightings = Sightings()
+        self._sightings = Sightings(free_s=free_s)
         self._watched = False
         self._total = 0.0
         self._scheduled = 0

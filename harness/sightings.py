@@ -11,7 +11,9 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kernelwright.harness.allowance import LEAST_S
 from kernelwright.harness.provenance import Kind, Profile
+from kernelwright.harness.verdict import Track
 
 _UNLIKELY = 0.1
 """A difference between first and later looks that chance brings about less often is doubted. To doubt
@@ -66,12 +68,12 @@ class Book:
         self.longest += max(longest, together)
         self.longest_library += max(threads.get("library", 0.0), library * together)
 
-    def profile(self, native: bool = False) -> Profile:
+    def profile(self, native: bool = False, free_s: float = LEAST_S) -> Profile:
         """All of it."""
         found, young = dict(self.seconds), sum(self.young.values())
         for kind, seconds in self.young.items():
             _add(found, kind, self.ended * seconds / young)
-        return Profile(found, native, self.longest, self.longest_library)
+        return Profile(found, native, self.longest, self.longest_library, free_s)
 
     @staticmethod
     def joined(books: Iterable[Book]) -> Book:
@@ -96,6 +98,8 @@ class Sightings:
 
     first: list[Book] = field(default_factory=list)
     later: list[Book] = field(default_factory=list)
+    free_s: float = LEAST_S
+    """Of `Profile`."""
 
     def begin_leg(self) -> None:
         """Books for a further leg."""
@@ -115,17 +119,18 @@ class Sightings:
 
     def profile(self, native: bool) -> Profile:
         """What counts of all that was seen: the first looks alone where the others are doubtful."""
-        return Book.joined(self._counting()).profile(native)
+        return Book.joined(self._counting()).profile(native, self.free_s)
 
     def settled(self, call_s: float, native: bool) -> bool:
         """Whether other legs of the same kind would give the same track: a bootstrap over the legs."""
         books = self._counting()
-        track = Book.joined(books).profile(native).track(call_s)
         draw = random.Random(len(books))
-        same = sum(
-            Book.joined(draw.choices(books, k=len(books))).profile(native).track(call_s) == track
-            for _ in range(_DRAWS)
-        )
+
+        def track(books: Sequence[Book]) -> Track | None:
+            return Book.joined(books).profile(native, self.free_s).track(call_s)
+
+        found = track(books)
+        same = sum(track(draw.choices(books, k=len(books))) == found for _ in range(_DRAWS))
         return same >= _SETTLED * _DRAWS
 
     def _counting(self) -> Sequence[Book]:
