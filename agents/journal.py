@@ -6,6 +6,7 @@ nodes of the graph (`agents/graph.py`) do all their work through it.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -17,14 +18,16 @@ from kernelwright.agents.events import Data, Event, EventLog
 from kernelwright.agents.ledger.effort import Effort, effort_json
 from kernelwright.agents.ledger.ledger import Caps, Ledger
 from kernelwright.agents.models.base import ModelError
-from kernelwright.agents.ports import Evaluator, Observer
+from kernelwright.agents.ports import Counting, Evaluator, Observer
 from kernelwright.agents.roles import Attempt
 from kernelwright.agents.run_state import RunState, spend_json
 from kernelwright.agents.settings import Settings
 from kernelwright.agents.traits import traits
 from kernelwright.agents.tuner import Choice
 from kernelwright.harness.candidate import Candidate
+from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.verdict import Verdict
+from kernelwright.tasks.errors import TaskError
 
 Result = tuple[Data, Iterable[Candidate]]
 """What a finished event says, and the candidates that it names."""
@@ -126,6 +129,7 @@ class Journal:
                 verdict = taken_over(twin)
             else:
                 verdict = self._evaluator.evaluate(candidate, effort="loop", champion=held)
+                verdict = self._counted(verdict, candidate)
             found = {
                 "verdict": verdict.to_json(),
                 "took": effort_json(effort.of(verdict)),
@@ -142,6 +146,16 @@ class Journal:
             if self.state.champion is attempt:
                 self._observer.new_best(attempt)
         return attempt
+
+    def _counted(self, verdict: Verdict, candidate: Candidate) -> Verdict:
+        """With counters, where the speed of what was accepted is unknown: then they are all there is."""
+        untimed = verdict.accepted and not verdict.speedup.get("eager")
+        if not untimed or self._settings.language == "cpp":
+            return verdict
+        if isinstance(self._evaluator, Counting):
+            with contextlib.suppress(HarnessError, TaskError):
+                return self._evaluator.counted(verdict, candidate)
+        return verdict
 
     def confirm(self, attempt: Attempt) -> Verdict:
         """The final verdict of a candidate, from a clean process.

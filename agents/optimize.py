@@ -29,6 +29,7 @@ from kernelwright.agents.strategies import catalogue
 from kernelwright.agents.tester import Tester
 from kernelwright.agents.transcript import Transcript
 from kernelwright.agents.turn_brief import brief_of
+from kernelwright.agents.unmeasured import unmeasured
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.device import DeviceFacts
 from kernelwright.harness.parse import language_of
@@ -72,6 +73,8 @@ class Outcome:
     stop: Stop
     attempts: tuple[Attempt, ...]
     spent: Spent
+    unmeasured: Champion | None = None
+    """Without a champion: the best of those that are right and whose speed is unknown."""
 
     @property
     def accepted(self) -> int:
@@ -154,7 +157,13 @@ def optimize(
         state = journal.state
         if memory:
             memory.remember(state, task, evaluator.facts)
-        return Outcome(folder, champion, trouble or ended, tuple(state.attempts), journal.spent())
+        blind, blind_trouble = (None, None)
+        if champion is None and trouble is None:
+            blind, blind_trouble = _confirm_unmeasured(journal, settings)
+        ended = trouble or blind_trouble or ended
+        return Outcome(
+            folder, champion, ended, tuple(state.attempts), journal.spent(), unmeasured=blind
+        )
 
 
 def _judge_start(journal: Journal, task: Task, settings: Settings) -> None:
@@ -287,6 +296,22 @@ def _confirm(
             return None, Stop("harness_error", f"the confirmation failed: {said}")
         if holds(verdict):
             return Champion(best, hardening.audited(best, verdict)), None
+    return None, None
+
+
+def _confirm_unmeasured(
+    journal: Journal, settings: Settings
+) -> tuple[Champion | None, Stop | None]:
+    """The best of those whose speed is unknown, right on new inputs too; what kept one from being judged."""
+    if journal.state.champion is not None:
+        return None, None
+    for best in unmeasured(journal.state.attempts)[: settings.confirmations]:
+        verdict = journal.confirm(best)
+        if verdict.verdict == "harness_error":
+            said = verdict.findings[0].message if verdict.findings else "no reason given"
+            return None, Stop("harness_error", f"the confirmation failed: {said}")
+        if verdict.accepted:
+            return Champion(best, verdict), None
     return None, None
 
 

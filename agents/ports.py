@@ -71,6 +71,15 @@ class Probing(Protocol):
         ...
 
 
+@runtime_checkable
+class Counting(Protocol):
+    """An Evaluator that can also count what an accepted candidate compiles to. Not every one can."""
+
+    def counted(self, verdict: Verdict, candidate: Candidate) -> Verdict:
+        """The verdict with its counters; costs seconds. Raises HarnessError."""
+        ...
+
+
 class Observer(Protocol):
     """Is told what happens, for a display. It cannot change anything."""
 

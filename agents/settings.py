@@ -12,6 +12,8 @@ BUILTIN_MINUTES = 1.5
 """Wall budget of the built-in model, which costs nothing but time."""
 BUDGET_USD = 5.0
 """Dollar budget where a provider sends a bill and the user names no other."""
+LANGUAGES = ("cpp", "cuda", "triton")
+"""What kernels may be written in; all but the first are for a GPU."""
 MEMORY = ("all", "others", "off")
 """Which other runs teach this one: all, those of other suites, or none."""
 Parents = Literal["archive", "best", "last"]
@@ -32,7 +34,7 @@ class Settings:
     reserve_s: float = 25.0
     """Part of the wall budget that is kept for the final confirmation."""
     seed: int = 0
-    language: str = "cpp"
+    language: str = LANGUAGES[0]
     target_roofline: float = 0.95
     """Stop when the champion reaches this share of the physical floor."""
     patience: int = 6
@@ -81,6 +83,8 @@ class Settings:
     """How many candidates may be tried for the final confirmation, best first."""
 
     def __post_init__(self) -> None:
+        if self.language not in LANGUAGES:
+            raise UsageError(f"language {self.language}: give {', '.join(LANGUAGES)}")
         if self.budget_evals < 1:
             raise UsageError(f"evaluation budget {self.budget_evals}: give at least 1")
         if self.budget_minutes is not None and not self.budget_minutes > 0:

@@ -206,7 +206,7 @@ class Evaluator:
             if failure:
                 return self._reject(trial, failure)
             if counters:
-                trial.verdict = self._counted(trial.verdict, candidate)
+                trial.verdict = self.counted(trial.verdict, candidate)
             return replace(trial.verdict, stage="done")
         except HarnessError as error:
             trial.verdict = replace(trial.verdict, seconds=seconds)
@@ -369,8 +369,10 @@ class Evaluator:
             samples=_samples(timings) if trial.effort == "final" else None,
         )
 
-    def _counted(self, verdict: Verdict, candidate: Candidate) -> Verdict:
-        """The verdict with what can be counted of the candidate (docs/counters.md)."""
+    def counted(self, verdict: Verdict, candidate: Candidate) -> Verdict:
+        """The verdict with what can be counted of the candidate (docs/counters.md). Raises HarnessError."""
+        if self._emulated is None and emulation(candidate.source) is not None:
+            return self._emulator.counted(verdict, candidate)
         with self._place("check"):
             found = self._crew.counters(candidate)
         reasons = {name: text for name, text in verdict.reasons.items() if name != "counters"}

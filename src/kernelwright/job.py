@@ -17,7 +17,7 @@ from kernelwright.agents.memory.store import default_path
 from kernelwright.agents.models.keys import no_secret
 from kernelwright.agents.models.prices import Quote, quote, read_price
 from kernelwright.agents.models.spec import asked_models
-from kernelwright.agents.settings import BUDGET_USD, BUILTIN_MINUTES, MEMORY, Settings
+from kernelwright.agents.settings import BUDGET_USD, BUILTIN_MINUTES, LANGUAGES, MEMORY, Settings
 from kernelwright.evals.pool import EVALUATOR
 from kernelwright.outputs import Asked, RunFolder, asked_text, create_run, find_run
 from kernelwright.players import BUILTIN, NOBODY, Players, players
@@ -130,6 +130,10 @@ def _asked(args: argparse.Namespace, task: Task, before: Asked | None) -> Asked:
         price = price or before.price
         if args.seed not in (None, before.seed):
             raise UsageError(f"--seed {args.seed}: the run began with {before.seed} and keeps it")
+        if args.language not in (None, before.language):
+            raise UsageError(
+                f"--language {args.language}: the run began with {before.language} and keeps it"
+            )
         if args.ablate and tuple(args.ablate) != before.ablate:
             began = ", ".join(before.ablate) or "the whole search"
             raise UsageError(f"--ablate: the run began with {began} and keeps it")
@@ -149,6 +153,7 @@ def _asked(args: argparse.Namespace, task: Task, before: Asked | None) -> Asked:
         price=price,
         tester=args.tester or (before.tester if before else None),
         auditor=args.auditor or (before.auditor if before else None),
+        language=before.language if before else args.language or LANGUAGES[0],
         memory=args.memory or (before.memory if before else None),
         parallel=args.parallel or (before.parallel if before else None),
         rounds=args.rounds or (before.rounds if before else None),
@@ -170,18 +175,29 @@ def _role(
 
 def _notes(asked: Asked) -> tuple[str, ...]:
     """Where the search is not quite what was asked for."""
-    if (asked.parallel or 1) > 1 and BUILTIN in asked.specs[0]:
-        return (
-            "--parallel 1: the built-in model needs the processor that candidates are timed on",
+    notes = []
+    if asked.language != LANGUAGES[0]:
+        notes.append(
+            f"--language {asked.language}: kernels are emulated on the CPU; values, memory errors and "
+            "races are judged, speed stays unknown, so no champion can be confirmed"
         )
-    return ()
+    if (asked.parallel or 1) > 1 and BUILTIN in asked.specs[0]:
+        notes.append(
+            "--parallel 1: the built-in model needs the processor that candidates are timed on"
+        )
+    return tuple(notes)
 
 
 def _settings(asked: Asked) -> Settings:
     minutes = asked.budget_minutes
     if minutes is None and asked.specs == ((BUILTIN,), (BUILTIN,)):
         minutes = BUILTIN_MINUTES
-    settings = Settings(budget_minutes=minutes, seed=asked.seed, budget_tokens=asked.budget_tokens)
+    settings = Settings(
+        budget_minutes=minutes,
+        seed=asked.seed,
+        language=asked.language,
+        budget_tokens=asked.budget_tokens,
+    )
     if asked.budget_evals is not None:
         settings = replace(settings, budget_evals=asked.budget_evals)
     alone = BUILTIN in asked.specs[0]

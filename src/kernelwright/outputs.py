@@ -7,6 +7,7 @@ checkpoints.db      where the loop stood
 report.md           the history of attempts, for people
 card.json           the champion's verdict and what it holds for; only with a champion
 champion/kernel.py  the champion, which runs on its own; only with a champion
+unmeasured/kernel.py  what is right and of unknown speed: for a GPU, and there was none
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class Asked:
     """Who attacks champions: a model, `builtin` or `none`; None: the default, `builtin`."""
     auditor: str | None = None
     """Who reads what is published; as `tester`."""
+    language: str = "cpp"
     memory: str | None = None
     """`all`, `others` or `off`; None: the default (`agents/settings.py`)."""
 
@@ -97,6 +99,8 @@ class Asked:
         words = [word for option, names in asked for name in names for word in (option, name)]
         for option, name in (("--tester", self.tester), ("--auditor", self.auditor)):
             words += [option, name] if name else []
+        if self.language != "cpp":
+            words += ["--language", self.language]
         if self.rounds is not None:
             words += ["--rounds", str(self.rounds)]
         return words
@@ -117,6 +121,11 @@ class RunFolder:
     def kernel(self) -> Path:
         """The champion."""
         return self.path / "champion" / "kernel.py"
+
+    @property
+    def unmeasured(self) -> Path:
+        """The best of those that are right and whose speed is unknown."""
+        return self.path / "unmeasured" / "kernel.py"
 
     @property
     def card(self) -> Path:
@@ -140,7 +149,7 @@ class RunFolder:
         """
         if not isinstance(content, str):
             content = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        if file != self.kernel:
+        if file not in (self.kernel, self.unmeasured):
             content = redact(content)
         new = file.with_name(f".{file.name}.new")
         try:

@@ -44,6 +44,8 @@ def publish(
     if outcome.champion is None:
         for stale in (folder.kernel, folder.card):
             stale.unlink(missing_ok=True)
+        if outcome.unmeasured is not None:
+            folder.write(folder.unmeasured, unmeasured_text(outcome.unmeasured, task))
         folder.write(folder.report, report(task, asked.players, folder.name, outcome, None))
         return None
     champion = outcome.champion
@@ -68,6 +70,17 @@ def publish(
     folder.write(folder.card, card(found, made.text, made.lacking))
     folder.write(folder.report, report(task, asked.players, folder.name, outcome, found))
     return Published(folder, champion)
+
+
+def unmeasured_text(found: Champion, task: Task) -> str:
+    """The candidate with comment lines on top that say what is known of it, and what is not."""
+    reason = first_line(found.verdict.reasons.get("speedup", "speed was not measured"))
+    lines = [
+        f"{task.name}: ModelNew takes the place of Model.",
+        f"Accepted, of unknown speed: {reason}.",
+        f"Candidate {found.attempt.candidate.id}. On a GPU: kernelwright verify task.py unmeasured/kernel.py",
+    ]
+    return "".join(f"# {line}\n" for line in lines) + "\n" + found.attempt.candidate.source
 
 
 def _environment(evaluator: Evaluator) -> Mapping[str, str | None]:

@@ -20,7 +20,7 @@ def report(task: Task, model: str, run: str, outcome: Outcome, found: Found | No
         "",
         f"Run {run} with model `{model}`. Stopped: {outcome.stop.message}.",
         "",
-        *_result(found),
+        *_result(found, outcome),
         "",
         "## Spent",
         "",
@@ -58,7 +58,16 @@ def _spent(spent: Spent) -> list[str]:
     ]
 
 
-def _result(found: Found | None) -> list[str]:
+def _result(found: Found | None, outcome: Outcome) -> list[str]:
+    if found is None and outcome.unmeasured is not None:
+        best = outcome.unmeasured
+        return [
+            "**No champion can be confirmed**: the speed of these kernels is unknown here.",
+            "",
+            "`unmeasured/kernel.py` is accepted, again on new inputs: candidate "
+            f"{best.attempt.candidate.id}, round {best.attempt.round}. Of all that were it launches the "
+            "fewest kernels, spills the fewest registers, and came first.",
+        ]
     if found is None:
         return ["**Nothing better found**: no candidate was shown to be faster than PyTorch eager."]
     verdict, environment = found.verdict, found.environment

@@ -19,7 +19,7 @@ from kernelwright.commands.arguments import (
     at_least_one,
     positive,
 )
-from kernelwright.commands.search_options import add_search_options
+from kernelwright.commands.search_options import add_search_options, language_for
 from kernelwright.console import Console, complain
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "--device",
         metavar="NAME",
-        help="which kind of device of the cluster, by a part of its name; kinds are never mixed",
+        help="what the kernels are for: cpu or cuda; with --ray: which kind of device of the cluster, by a "
+        "part of its name (kinds are never mixed), and --language says what for",
     )
     parser.add_argument(
         "--name", help="name of the batch's folder (default: made from what is asked)"
@@ -115,11 +116,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
 @contextlib.contextmanager
 def _cluster(args: argparse.Namespace, console: Console) -> Iterator[Cluster | None]:
     """The Ray cluster that is asked for. Raises UsageError."""
-    from kernelwright.tasks.errors import UsageError
-
     if args.ray is None:
-        if args.device is not None:
-            raise UsageError("--device chooses among the devices of a cluster: give --ray ADDRESS")
+        args.language, args.device = language_for(args.language, args.device), None
         yield None
         return
     from kernelwright.evals.ray_cluster import join

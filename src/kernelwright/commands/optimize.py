@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kernelwright import text
 from kernelwright.card import spent_json
 from kernelwright.commands.arguments import Subparsers, add_command, add_json, at_least_one
-from kernelwright.commands.search_options import add_search_options
+from kernelwright.commands.search_options import add_search_options, language_for
 from kernelwright.console import Console, complain
 from kernelwright.job import LATEST, Job, mailboxes, prepare
 from kernelwright.progress import Title
@@ -41,6 +41,12 @@ def add_parser(commands: Subparsers) -> None:
         "task", nargs="?", metavar="TASK", help="a task file, or a name from `tasks list`"
     )
     add_search_options(parser)
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="what the kernels are for (default: what --language is for)",
+    )
     parser.add_argument(
         "--parallel",
         type=at_least_one,
@@ -77,6 +83,7 @@ class Interrupt:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Search and publish; the status says how it ended."""
+    args.language = language_for(args.language, args.device)
     job = prepare(args)
     for line in text.terms(job.quotes, job.settings.budget_usd, job.settings.budget_tokens):
         console.note(line)
@@ -162,6 +169,9 @@ def _conclude(job: Job, outcome: Outcome, published: Published | None, console: 
         for finding in published.verdict.findings:
             console.show(f"{finding.severity}: {text.first_line(finding.message)}")
         console.show(f"{published.folder.kernel}")
+    elif outcome.unmeasured is not None:
+        console.show("no champion can be confirmed: right, but of unknown speed")
+        console.show(f"{job.folder.unmeasured}")
     elif outcome.stop.reason not in _FAILURES:
         console.show(f"nothing better found: {outcome.stop.message}")
     console.show(f"{job.folder.report}")
@@ -187,6 +197,19 @@ def _go_on(job: Job) -> str:
     return f"; to go on: {shlex.join(words)}"
 
 
+def _unmeasured_json(job: Job, outcome: Outcome) -> dict[str, Any] | None:
+    """The best of those whose speed is unknown, where there is no champion."""
+    if outcome.unmeasured is None:
+        return None
+    verdict = outcome.unmeasured.verdict
+    return {
+        "path": str(job.folder.unmeasured.resolve()),
+        "candidate": outcome.unmeasured.attempt.candidate.id,
+        "language": verdict.language,
+        "reasons": dict(verdict.reasons),
+    }
+
+
 def _as_json(job: Job, outcome: Outcome, published: Published | None) -> dict[str, Any]:
     """The object of `optimize --json` (see docs/json.md)."""
     champion = None
@@ -206,6 +229,7 @@ def _as_json(job: Job, outcome: Outcome, published: Published | None) -> dict[st
         "run": job.folder.name,
         "folder": str(job.folder.path.resolve()),
         "champion": champion,
+        "unmeasured": _unmeasured_json(job, outcome),
         "candidates": len(outcome.attempts),
         "accepted": outcome.accepted,
         "stop": {"reason": outcome.stop.reason, "message": outcome.stop.message},

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from kernelwright.agents.ablations import ABLATIONS
 from kernelwright.agents.models.spec import FORMS
-from kernelwright.agents.settings import BUDGET_USD, BUILTIN_MINUTES, MEMORY, Settings
+from kernelwright.agents.settings import BUDGET_USD, BUILTIN_MINUTES, LANGUAGES, MEMORY, Settings
 from kernelwright.commands.arguments import at_least_one, positive, seed
+from kernelwright.tasks.errors import UsageError
 
 
 def add_search_options(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +42,12 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
         "--auditor",
         metavar="MODEL",
         help="who reads what is published for hacks, as a hint: a model, builtin or none (default: builtin)",
+    )
+    parser.add_argument(
+        "--language",
+        choices=LANGUAGES,
+        help="what kernels are written in (default: cpp; with --device cuda: triton); cuda and triton "
+        "without a GPU: values, memory errors and races are judged, speed stays unknown",
     )
     parser.add_argument(
         "--budget-evals",
@@ -94,6 +101,25 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-memory", dest="memory", action="store_const", const="off", help="--memory off"
     )
+
+
+def language_for(language: str | None, device: str | None) -> str | None:
+    """The language that `--language` and `--device` ask for together; None: neither says.
+
+    Raises UsageError where they cannot both be.
+    """
+    if device in (None, "auto"):
+        return language
+    if device not in ("cpu", "cuda"):
+        raise UsageError(f"--device {device}: give auto, cpu or cuda (a part of a name with --ray)")
+    if language is None:
+        return "cpp" if device == "cpu" else "triton"
+    if (language == "cpp") != (device == "cpu"):
+        other = "cpu" if language == "cpp" else "cuda"
+        raise UsageError(
+            f"--device {device}: {language} kernels are for {other}: give --device {other}"
+        )
+    return language
 
 
 def search_words(args: argparse.Namespace) -> Iterator[str]:
