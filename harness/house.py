@@ -7,6 +7,7 @@ process ends, so does by the kernel's hand all that it started.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 
@@ -17,6 +18,8 @@ from kernelwright.harness.sandbox.system import die_with_parent
 def main() -> None:
     """Move in, and serve the socket FD."""
     descriptor, alone = int(sys.argv[1]), sys.argv[2] == "alone"
+    for number in (signal.SIGINT, signal.SIGTERM):  # a whole group gets them; they are the parent's
+        signal.signal(number, signal.SIG_IGN)
     die_with_parent(os.getppid())  # one that died before has closed the socket
     if alone:
         namespaces.settle(keep=descriptor)

@@ -58,7 +58,6 @@ class Zygote:
         """Serve requests until the other side closes."""
         if not self._alone:
             prctl(PR_SET_CHILD_SUBREAPER, 1)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
         # The name that candidates import; loaded here because the cage hides this package's files.
         importlib.import_module("kernelwright.inline")
         for module in PREPARING:  # none imports more than torch and numpy
