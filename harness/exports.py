@@ -9,23 +9,20 @@ Source of the layout: System V ABI, chapters 4 and 5 (ELF-64).
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterator
+
+from kernelwright.harness.library_names import of_a_library
 
 LARGEST_IMAGE = 16 << 20
 """Bytes; what is larger was not compiled by a candidate (`provenance.py`)."""
 _COMPILED_BY_TORCH = b"_TORCHINDUCTOR_PYOBJECT_TENSOR_DATA_PTR"
-_OF_LIBRARIES = re.compile(
-    r"(scipy_|openblas_)?(cblas|LAPACKE?|lapack|mkl|MKL|dnnl|openblas|goto|bli|xnn|armpl)_\w+"
-    r"|(scipy_)?[sdcz](gemm|gemv|dot|axpy|trsm|trmm|syrk|symm)_?(64_)?_"
-)
 _DYNAMIC, _STRINGS, _SYMBOLS, _FUNCTION = 2, 5, 6, 2
 
 
 def foreign(image: bytes, base: int) -> bool:
     """Whether the library that was loaded to address `base` is none of a candidate's own."""
-    return _COMPILED_BY_TORCH in image or any(map(_OF_LIBRARIES.fullmatch, defined(image, base)))
+    return _COMPILED_BY_TORCH in image or of_a_library(defined(image, base))
 
 
 def defined(image: bytes, base: int) -> list[str]:

@@ -2,7 +2,6 @@
 
 line: control
 track: custom
-why: called library: exports._OF_LIBRARIES takes any exported name that begins with bli_ (likewise goto_, mkl_, xnn_) for BLIS.
 """
 
 import torch
