@@ -42,12 +42,12 @@ function taskPage({ board, details }, id, name) {
       el("section", {}, el("h2", {}, kernel ? "Best kernel" : "No correct kernel"), kernel ? kernelFacts(task) : el("p", {}, task.reason || "No candidate was accepted.")),
       el("section", {}, el("h2", {}, "Search"), searchFacts(task, detail))),
     detail.curve.length > 1 && searchCurve(detail, task),
-    others.length && el("section", {}, el("h2", {}, "The same task elsewhere"), taskTable([{ e: entry, t: task }, ...others], true, filters.baseline, { by: 1, down: false, all: true })),
+    others.length > 0 && el("section", {}, el("h2", {}, "The same task elsewhere"), taskTable([{ e: entry, t: task }, ...others], true, filters.baseline, { by: 1, down: false, all: true })),
     kernel && verdictSection(task, detail),
     kernel && el("section", {}, el("h2", {}, "Source"), detail.note && el("p", { class: "note" }, detail.note), sourceView(detail, details.lines, name)),
     kernel && detail.diff && el("section", {}, el("h2", {}, "Changed from its parent"), diffView(detail, details.lines)),
-    detail.rows.length && el("section", {}, el("h2", {}, "Lineage and attempts"), lineage(detail, kernel), attemptTable(detail)),
-    Object.keys(task.reasons).length && el("section", {}, el("h2", {}, "What is not known, and why"), facts(Object.entries(task.reasons), "Reasons")));
+    detail.rows.length > 0 && el("section", {}, el("h2", {}, "Lineage and attempts"), lineage(detail, kernel), attemptTable(detail)),
+    Object.keys(task.reasons).length > 0 && el("section", {}, el("h2", {}, "What is not known, and why"), facts(Object.entries(task.reasons), "Reasons")));
 }
 
 function kernelFacts(task) {

@@ -47,11 +47,13 @@ function costChart(entries, baseline) {
         svg("title", {}, `${p.label}: ${factor(p.y)}, ${money ? dollars(p.x) : minutes(p.x) + " minutes"}`));
       dots.push(dot);
       if (single) continue;
-      const right = x(p.x) > width * 0.7;
+      const text = shortened(p.label, width / 18), long = 8 * text.length + 10;
+      const covers = usable.some((q) => q !== p && x(q.x) >= x(p.x) && x(q.x) < x(p.x) + long && Math.abs(y(q.y) - y(p.y)) < 24);
+      const right = x(p.x) + long > box.right || (covers && x(p.x) - long > box.left);
       let at = y(p.y) - 8;
       while (taken.some((other) => Math.abs(other - at) < 15)) at += 15;
       taken.push(at);
-      drawn.append(svg("text", { class: "lane", x: x(p.x) + (right ? -10 : 10), y: at, "text-anchor": right ? "end" : "start" }, shortened(p.label, width / 18)));
+      drawn.append(svg("text", { class: "lane", x: x(p.x) + (right ? -10 : 10), y: at, "text-anchor": right ? "end" : "start" }, text));
     }
     drawn.append(...dots);
     return drawn;

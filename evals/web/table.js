@@ -36,11 +36,13 @@ function sortable({ caption, columns, rows, sort, most = 150, keep }) {
     choice.querySelector("select").value = String(state.by);
     turn.textContent = state.down ? "Largest first" : "Smallest first";
     const shown = state.all ? ranked : ranked.slice(0, most);
-    body.replaceChildren(...shown.map(({ row }) => el("tr", { role: "row" }, columns.map((c, i) =>
-      el(i ? "td" : "th", {
+    body.replaceChildren(...shown.map(({ row }) => el("tr", { role: "row" }, columns.map((c, i) => {
+      const inside = el("div", { class: "cell" }, c.show(row));
+      return el(i ? "td" : "th", {
         role: i ? "cell" : "rowheader", scope: i ? null : "row", "data-label": c.label,
-        class: [c.number && "number", c.wide && "wide"].filter(Boolean).join(" ") || null,
-      }, el("div", { class: "cell" }, c.show(row)))))));
+        class: [c.number && "number", c.wide && "wide", inside.textContent === NONE && "empty"].filter(Boolean).join(" ") || null,
+      }, inside);
+    }))));
     more.replaceChildren();
     if (ranked.length > shown.length) {
       more.append(`${shown.length} of ${ranked.length} shown. `,

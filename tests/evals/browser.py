@@ -37,9 +37,10 @@ class Browser:
         # High numbers, so that neither is overwritten when they become 3 and 4.
         theirs = [fcntl.fcntl(fd, fcntl.F_DUPFD, 60) for fd in (child_reads, child_writes)]
         options = [
-            "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            "--remote-debugging-pipe", f"--user-data-dir={self._profile.name}", "about:blank",
+            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--hide-scrollbars", "--disable-background-networking", "--disable-component-update",
+            "--disable-sync", "--remote-debugging-pipe", f"--user-data-dir={self._profile.name}",
+            "about:blank",
         ]  # fmt: skip
         script = f'exec "$0" "$@" 3<&{theirs[0]} 4>&{theirs[1]}'
         self._process = subprocess.Popen(

@@ -242,6 +242,35 @@ def test_what_assistive_technology_needs(tab, tmp_path):
     ]
 
 
+def loose(tab):
+    """Texts that stand in the page outside of any element of theirs: a condition that was printed."""
+    nodes = "[...document.querySelector('main > div').childNodes]"
+    return tab.run(f"{nodes}.filter((n) => n.nodeType === 3).map((n) => n.data)")
+
+
+def overflowing(tab):
+    """Badges that reach out of the cell that they stand in."""
+    wider = (
+        "(c) => c.getBoundingClientRect().right > c.closest('td').getBoundingClientRect().right + 1"
+    )
+    return tab.run(
+        f"[...document.querySelectorAll('td .chip')].filter({wider}).map((c) => c.innerText)"
+    )
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(
+    "route", ["", "#/run/synthetic-large", "#/task/synthetic-large/core%2Ftask_001"]
+)
+def test_nothing_stands_loose_and_no_badge_covers_its_neighbour(tab, tmp_path, route, width):
+    tab.view(width, 900, phone=width < 720)
+    record = large(4, seed=2)
+    bare = [r.model_copy(update={"reasons": {}}) for r in record.results]
+    tab.open(write(tmp_path, [record.model_copy(update={"results": tuple(bare)})]), route)
+    assert loose(tab) == []
+    assert overflowing(tab) == []
+
+
 def test_a_report_opens_with_its_task(tab, tmp_path):
     record = batch([result("core/only", kernel(2.0, 1.5))])
     tab.open(report(record, tmp_path / "report.html"))
