@@ -25,8 +25,8 @@ _OWN_LEAST, _LIBRARY_LEAST = 0.5, 0.02
 interpreter beside both."""
 _UNSEEN_BESIDE_S = 20e-6
 """A kernel of one's own beside which libraries take longer a call than this does not go unseen."""
-_LARGEST_OWN = 4 << 20
-"""Bytes of machine code; more of one sort was not compiled by a candidate, but copied."""
+LARGEST_OWN = 4 << 20
+"""Bytes of machine code, padding left out; more of one sort was not compiled by a candidate, but copied."""
 
 _HELPER = re.compile(
     r"(libc|libm|libmvec|libpthread|libdl|librt|ld-linux|libstdc\+\+|libgcc_s|libc\+\+)[.-]"
@@ -36,17 +36,18 @@ _INTERPRETER = re.compile(r"python3?[\d.]*$|libpython|lib_?ffi\b|libffi-|_ctypes
 
 
 def kind_of(path: str, size: int, own: tuple[str, ...]) -> Kind:
-    """Whose code lies in an executable mapping of that path, of whose sort there are `size` bytes.
+    """Whose code lies in an executable mapping of that path, of whose sort there are `size` bytes
+    of code.
 
     `own` are the folders of a candidate's libraries.
     """
     if any(path.startswith(f"{folder}/") for folder in own):
-        return "library" if size > _LARGEST_OWN else "own"
+        return "library" if size > LARGEST_OWN else "own"
     name = path.rpartition("/")[2]
     if not path.startswith("/") or path.startswith(("/dev/zero", "/memfd:", "/SYSV")):
         if path.startswith("[vdso]"):
             return "helper"
-        return "library" if size > _LARGEST_OWN else "generated"
+        return "library" if size > LARGEST_OWN else "generated"
     if _HELPER.match(name):
         return "helper"
     if _THREADS.match(name):

@@ -12,15 +12,15 @@ import contextlib
 import struct
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from kernelwright.harness import exports, memory
+from kernelwright.harness import exports, memory, padding
 from kernelwright.harness.allowance import LEAST_S
 from kernelwright.harness.exports import LARGEST_IMAGE
-from kernelwright.harness.provenance import Kind, Profile, kind_of
+from kernelwright.harness.provenance import LARGEST_OWN, Kind, Profile, kind_of
 from kernelwright.harness.sightings import Sightings
 
 _STACK: dict[Kind, int] = {"helper": 256, "threads": 768, "generated": 4096}
@@ -185,7 +185,10 @@ class Sampler:
             if "r" in rights and kind_of(name, 0, self._own) == "own":
                 images[name].append((start, end))
         foreign = {name for name, spans in images.items() if self._is_foreign(name, spans)}
-        return mappings(rows, self._own, foreign)
+        return mappings(rows, self._own, foreign, self._code_bytes)
+
+    def _code_bytes(self, spans: Iterable[tuple[int, int]]) -> int:
+        return padding.code_bytes(self._pid, spans, LARGEST_OWN)
 
     def _is_foreign(self, name: str, spans: Sequence[tuple[int, int]]) -> bool:
         """Whether a library among the candidate's own is another's; asked once for each."""
@@ -215,17 +218,23 @@ def mappings(
     rows: Iterable[tuple[int, int, str]],
     own: tuple[str, ...],
     foreign: Collection[str] = (),
+    code_bytes: Callable[[Iterable[tuple[int, int]]], int] | None = None,
 ) -> list[_Mapping]:
     """Whose code lies where, from begin, end and path of all executable mappings.
 
-    `foreign` are paths among the own ones whose content is a library's.
+    `foreign` are paths among the own ones whose content is a library's; `code_bytes` tells how much of some
+    spans is code, which is asked only where they are large.
 
     What is own or generated counts by its size altogether: a copied library can be cut into pieces.
     """
     known = sorted(rows)
-    sizes: Counter[Kind] = Counter()
+    spans: defaultdict[Kind, list[tuple[int, int]]] = defaultdict(list)
     for start, end, path in known:
-        sizes[kind_of(path, 0, own)] += end - start
+        spans[kind_of(path, 0, own)].append((start, end))
+    sizes = Counter({k: sum(end - start for start, end in parts) for k, parts in spans.items()})
+    for kind in ("own", "generated"):
+        if code_bytes is not None and sizes[kind] > LARGEST_OWN:
+            sizes[kind] = code_bytes(spans[kind])
     return [
         _Mapping(
             start,

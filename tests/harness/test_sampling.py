@@ -87,6 +87,13 @@ def test_pieces_of_one_copied_library_count_together():
     assert {m.kind for m in mappings(generated, own)} == {"library"}
 
 
+def test_room_for_code_is_none():
+    reserved = [(0, 16 << 20, "")]
+    assert {m.kind for m in mappings(reserved, (), (), lambda _: 4096)} == {"generated"}
+    assert {m.kind for m in mappings(reserved, (), (), lambda _: 5 << 20)} == {"library"}
+    assert {m.kind for m in mappings([(0, 4096, "")], (), (), lambda _: 5 << 20)} == {"generated"}
+
+
 def seen(*looks: dict[Kind, float]) -> Book:
     """A book of looks."""
     book = Book(looks=len(looks))

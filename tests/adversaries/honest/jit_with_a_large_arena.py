@@ -3,7 +3,6 @@
 line: control
 task: relu_twice
 track: custom
-why: called library: provenance.mappings counts reserved bytes, and more than 4 MiB of nameless executable memory is 'library' whatever lies in it.
 """
 
 import ctypes

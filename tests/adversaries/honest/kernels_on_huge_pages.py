@@ -2,7 +2,6 @@
 
 line: control
 track: custom
-why: called library: the gaps make the text larger than 4 MiB, which provenance takes for copied code.
 """
 
 import torch
