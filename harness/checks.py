@@ -178,7 +178,7 @@ class Checks:
                     for _ in range(3):
                         self.call(worker, own)
                         if timed:
-                            worker.batch([self.oracle.fresh_inputs()], own.gradients)
+                            worker.batch([self.oracle.fresh_arguments()], own.upstream)
             except Fault as second:
                 if second.code == "input_modified":
                     fault = second

@@ -25,15 +25,25 @@ from typing import Any
 
 import torch
 
-from kernelwright.harness import guarded, inline_cpp, seals, wire
+from kernelwright.harness import calls, guarded, inline_cpp, seals, wire
 from kernelwright.harness.arena import view
+from kernelwright.harness.calls import (
+    backward,
+    data_ptr,
+    describe_tensor,
+    flatten,
+    forward_and_backward,
+    poison,
+    set_grad,
+    trained,
+)
 from kernelwright.harness.sandbox import Cage, enter, lockdown
 from kernelwright.harness.sandbox.leave import give
 from kernelwright.harness.sandbox.system import die_with_parent
 from kernelwright.harness.wire import Region
 
-data_ptr = torch.Tensor.data_ptr  # as it is before a candidate is there
 _COMMANDS = ("load", "state", "call", "batch", "regions", "lockdown")
+# As they are before a candidate is there.
 _RECEIVE, _SEND = socket.socket.recv, socket.socket.sendall
 
 
@@ -99,7 +109,7 @@ def serve(
         warnings.simplefilter("ignore")  # that the inputs cannot be written is the intention
         flat = torch.frombuffer(memory, dtype=torch.uint8)
     worker = Worker(sock, flat, slots, scratch, seen)
-    sealed = seals.places([sys.modules[__name__], Worker, wire])
+    sealed = seals.places([sys.modules[__name__], Worker, wire, calls])
     wire.send(sock, {"arena": flat.data_ptr(), "seals": sealed})
     # Looked up in nothing that could be changed but by writing to memory.
     commands = tuple((name, vars(Worker)[name]) for name in _COMMANDS)
@@ -155,6 +165,8 @@ class Worker:
         self._trained: list[torch.nn.Parameter] = []
         self._buffers: list[str] = []
         self._kept: list[Any] = []
+        self._left: list[torch.Tensor] = []
+        """The wanted buffers after the latest batch."""
         self._poison: list[tuple[tuple[int, ...], torch.dtype]] = []
         self._timed = False
 
@@ -234,13 +246,9 @@ class Worker:
                 out = backward(self._model, arguments, given, self._trained)
         self._kept.append(out)
         self._poison = [(tuple(t.shape), t.dtype) for t in out]
-        buffers: list[torch.Tensor] = []
-        if self._module is not None and self._buffers:
-            after = self._module.state_dict()
-            buffers = [after[name] for name in self._buffers]
         return {
             "outputs": [describe_tensor(t) for t in out],
-            "buffers": [describe_tensor(t) for t in buffers],
+            "buffers": [describe_tensor(t) for t in self._wanted_buffers()],
             "seen": self._seen() if self._seen else None,
         }
 
@@ -249,140 +257,78 @@ class Worker:
         message: dict[str, Any],
         receive: Callable[..., Any] = _RECEIVE,
         send: Callable[..., Any] = _SEND,
+        place: Callable[..., int] = data_ptr,
+        set_grad: Callable[[bool], None] = set_grad,
+        done: bytes = wire.DONE,
+        failed: bytes = wire.FAILED,
+        collect: Callable[[], int] = gc.collect,
+        freeze: Callable[[], None] = gc.freeze,
+        disable: Callable[[], None] = gc.disable,
+        enable: Callable[[], None] = gc.enable,
     ) -> dict[str, Any]:
         """Several calls between the parent's go and our done.
 
-        As each returns, the places of its outputs go to the board, and how many stand there to slot 0.
-        Nothing else happens in between; shapes and types are asked for afterwards.
+        As each returns, the places of its outputs go to the board, and how many stand there to slot 0;
+        at the end those of the wanted buffers. Nothing else happens in between; shapes and types are
+        asked for afterwards.
         """
         calls = [self._arguments(inputs) for inputs in message["calls"]]
         self._kept.clear()
         poison(self._poison, len(calls))
-        gc.collect()
+        collect()
         if not self._timed:  # what stays is not looked through again: torch.compile's takes 200 ms
-            gc.freeze()
+            freeze()
             self._timed = True
-        gc.disable()
+        disable()
         model, kept, sock, slots = self._model, self._kept, self._sock, self._slots
-        if message["gradients"] is not None:
-            given = [self._tensor(g) for g in message["gradients"]]
-            model = functools.partial(_forward_and_backward, model, given, self._trained)
-            grad_mode: Any = torch.enable_grad()
-        else:
-            grad_mode = torch.no_grad()
+        buffers = self._wanted_buffers
+        upstream = message["upstream"]
+        if upstream is not None:
+            model = functools.partial(forward_and_backward, model, upstream, self._trained)
+        set_grad(upstream is not None)
         wire.send(sock, {"ready": True})
         try:
-            with grad_mode:
-                receive(sock, 1)
-                index = 0
-                for arguments in calls:
-                    out = model(*arguments)
-                    kept.append(out)
-                    for tensor in flatten(out):
-                        index += 1
-                        slots[index] = data_ptr(tensor)
-                    slots[0] = index
-                send(sock, wire.DONE)
+            receive(sock, 1)
+            index = 0
+            for arguments in calls:
+                out = model(*arguments)
+                kept.append(out)
+                for tensor in flatten(out):
+                    index += 1
+                    slots[index] = place(tensor)
+                slots[0] = index
+            if self._buffers:
+                self._left = buffers()
+                for tensor in self._left:
+                    index += 1
+                    slots[index] = place(tensor)
+                slots[0] = index
+            send(sock, done)
         except BaseException:
-            send(sock, wire.FAILED)
+            send(sock, failed)
             raise
-        gc.enable()
+        finally:
+            set_grad(True)
+        enable()
         return {"ok": True}
 
+    def _wanted_buffers(self) -> list[torch.Tensor]:
+        """The wanted buffers as they are now."""
+        if self._module is None or not self._buffers:
+            return []
+        own = dict(self._module.named_buffers(remove_duplicate=False))
+        if not all(name in own for name in self._buffers):  # it names its state in a way of its own
+            own = self._module.state_dict()
+        return [own[name] for name in self._buffers]
+
     def regions(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Describe the outputs of the latest batch."""
-        return {"outputs": [[describe_tensor(t) for t in flatten(out)] for out in self._kept]}
+        """Describe the outputs of the latest batch, and the buffers after it."""
+        return {
+            "outputs": [[describe_tensor(t) for t in flatten(out)] for out in self._kept],
+            "buffers": [describe_tensor(t) for t in self._left],
+        }
 
     def lockdown(self, message: dict[str, Any]) -> dict[str, Any]:
         """No new processes from now on."""
         lockdown()
         return {"rss_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
-
-
-def poison(outputs: list[tuple[tuple[int, ...], torch.dtype]], copies: int) -> None:
-    """Fill memory that the allocator is about to hand out, so that an unwritten output shows."""
-    held = [torch.empty(shape, dtype=dtype) for _ in range(copies) for shape, dtype in outputs]
-    for tensor in held:
-        if tensor.numel():
-            tensor.view(-1).view(torch.uint8).fill_(0xFF)  # NaN in every floating type
-
-
-def flatten(out: Any) -> list[torch.Tensor]:
-    """Tensors of a tensor, or of a tuple, list or dict of them. Raises TypeError."""
-    if type(out) is torch.Tensor:
-        if out.__dict__ and any(hasattr(torch.Tensor, name) for name in out.__dict__):
-            raise TypeError("an output must be a plain torch.Tensor, with no methods of its own")
-        return [out]
-    if isinstance(out, torch.nn.Parameter):
-        return [out.data]
-    if isinstance(out, tuple):  # named ones too, but with no say in what they hold
-        return [t for item in tuple.__iter__(out) for t in flatten(item)]
-    if type(out) is list:
-        return [t for item in out for t in flatten(item)]
-    if type(out) is dict:
-        return [t for item in out.values() for t in flatten(item)]
-    raise TypeError(f"an output must be exactly torch.Tensor, not {type(out).__name__}")
-
-
-def trained(model: torch.nn.Module, names: list[str]) -> list[torch.nn.Parameter]:
-    """The parameters of these names. Raises ValueError for what takes no gradient."""
-    own = dict(model.named_parameters(remove_duplicate=False))
-    for name in names:
-        if name not in own or not own[name].requires_grad:
-            raise ValueError(f"{name} must be a parameter that takes a gradient")
-    return [own[name] for name in names]
-
-
-def _forward_and_backward(
-    model: Callable[..., Any],
-    given: list[torch.Tensor],
-    leaves: list[torch.nn.Parameter],
-    *arguments: Any,
-) -> list[torch.Tensor]:
-    return backward(model, list(arguments), given, leaves)
-
-
-def backward(
-    model: Callable[..., Any],
-    arguments: list[Any],
-    gradients: list[torch.Tensor],
-    parameters: list[torch.nn.Parameter],
-) -> list[torch.Tensor]:
-    """Outputs, then gradients of floating inputs and of parameters, for given output gradients.
-
-    Zeros stand where an output does not depend on one. Raises TypeError when no output can be
-    differentiated.
-    """
-    with torch.enable_grad():
-        leaves = [
-            a.detach().requires_grad_()
-            if isinstance(a, torch.Tensor) and a.is_floating_point()
-            else a
-            for a in arguments
-        ]
-        out = flatten(model(*leaves))
-        wanted = [a for a in leaves if isinstance(a, torch.Tensor) and a.requires_grad]
-        wanted += parameters
-        floating = [t for t in out if t.is_floating_point()]
-        pairs = [(t, g) for t, g in zip(floating, gradients, strict=False) if t.requires_grad]
-        if not pairs:
-            raise TypeError(
-                "the task has a backward pass, but no output can be differentiated: it is detached,"
-                " or was made under no_grad; write a torch.autograd.Function"
-            )
-        found = torch.autograd.grad(
-            [t for t, _ in pairs], wanted, [g for _, g in pairs], allow_unused=True
-        )
-    return [t.detach() for t in out] + [
-        torch.zeros_like(w) if g is None else g for w, g in zip(wanted, found, strict=True)
-    ]
-
-
-def describe_tensor(tensor: torch.Tensor) -> dict[str, Any]:
-    """Where a tensor lies. Raises TypeError for what is not a plain strided CPU tensor."""
-    if type(tensor) is not torch.Tensor or tensor.layout is not torch.strided:
-        raise TypeError(f"an output must be exactly torch.Tensor, not {type(tensor).__name__}")
-    if tensor.device.type != "cpu":
-        raise TypeError(f"an output lies on {tensor.device}, the inputs on cpu")
-    shape, stride = tuple(tensor.shape), tensor.stride()
-    return Region(data_ptr(tensor), wire.dtype_name(tensor.dtype), shape, stride).to_json()

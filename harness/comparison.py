@@ -173,10 +173,11 @@ class TimedCheck:
     def right(self, found: Sequence[torch.Tensor], eager: Sequence[torch.Tensor]) -> bool:
         """Whether every element of every output (and gradient) is within the allowance."""
         triples = zip(found, eager, self._absolute[: len(found)], strict=True)
-        return all(_close(f, e, absolute, self._relative) for f, e, absolute in triples)
+        return all(close(f, e, absolute, self._relative) for f, e, absolute in triples)
 
 
-def _close(found: torch.Tensor, eager: torch.Tensor, absolute: float, relative: float) -> bool:
+def close(found: torch.Tensor, eager: torch.Tensor, absolute: float, relative: float) -> bool:
+    """Whether every element is within the allowance; integers must be equal."""
     if not eager.is_floating_point():
         return torch.equal(found, eager)
     if eager.element_size() < 4:

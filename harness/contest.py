@@ -24,6 +24,7 @@ from kernelwright.harness.crew import LARGEST_LEG, MOST_CALLS, Crew
 from kernelwright.harness.fault import Fault
 from kernelwright.harness.oracle import Case, Oracle
 from kernelwright.harness.provenance import Profile
+from kernelwright.harness.running import Running
 from kernelwright.harness.sampling import Sampler, can_sample
 from kernelwright.harness.timing import Plan, Probe, Rounds, Timings, wake_up_seconds
 from kernelwright.harness.worker import Value, Worker
@@ -64,9 +65,9 @@ class Contest:
         eager = crew.eager()
         with _aside():
             self._overhead = wake_up_seconds(eager)
-            seconds = min(eager.batch([own.inputs], own.gradients).seconds for _ in range(5))
+            seconds = min(eager.batch([own.arguments], own.upstream).seconds for _ in range(5))
         most = min(MOST_CALLS, LARGEST_LEG // max(crew.call_bytes, 1))
-        most = min(most, Board.SLOTS // max(len(own.expected), 1))
+        most = min(most, Board.SLOTS // max(len(own.expected), 1) - 1)
         self.calls = max(1, min(most, round(_LEG_SECONDS / max(seconds, 1e-6))))
         """Calls a leg."""
         self._pause_s = 0.0
@@ -128,7 +129,7 @@ class Contest:
                     " calls were right",
                 )
 
-        supply = self._pooled() if effort == "loop" else iter(self._oracle.fresh_inputs, None)
+        supply = self._pooled() if effort == "loop" else iter(self._oracle.fresh_arguments, None)
         with _aside():
             return Rounds(
                 names,
@@ -136,23 +137,24 @@ class Contest:
                 check,
                 replace(_PLANS[effort], calls=self.calls, pause_s=self._pause_s),
                 overhead=self._overhead,
-                gradients=self._oracle.own.gradients,
+                upstream=self._oracle.own.upstream,
                 sampler=sampler,
                 settle=settle,
                 probes=[_probe(case) for case in self._oracle.unseen()],
                 touched=self._oracle.touched,
+                running=Running(self._oracle) if self._oracle.buffers else None,
             ).run()
 
     def _pooled(self) -> Iterator[tuple[Value, ...]]:
-        """Inputs for timed calls, drawn once and shown to every candidate (a new process) once."""
+        """Arguments of timed calls, drawn once and shown to every candidate (a new process) once."""
         most = max(1, _POOL // max(self._crew.call_bytes, 1))
         index = 0
         while True:
             if index >= len(self._pool):
                 if len(self._pool) >= most:
-                    yield self._oracle.fresh_inputs()
+                    yield self._oracle.fresh_arguments()
                     continue
-                self._pool.append(self._oracle.fresh_inputs())
+                self._pool.append(self._oracle.fresh_arguments())
             yield self._pool[index]
             index += 1
 
@@ -175,7 +177,7 @@ def _probe(case: Case) -> Probe:
                 "stale_output", f"in a timed call, though checked ones were right: {wrong.message}"
             )
 
-    return Probe(case.inputs, case.gradients, check)
+    return Probe(case.arguments, check)
 
 
 @contextlib.contextmanager

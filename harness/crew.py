@@ -160,7 +160,7 @@ class Crew(contextlib.ExitStack):
                 self._eager = self._baseline(compile_=False)
                 self._warm(self._eager)
                 own = self._oracle.own
-                seconds = self._eager.batch([own.inputs], own.gradients).seconds
+                seconds = self._eager.batch([own.arguments], own.upstream).seconds
             except Fault as error:
                 raise TaskError(f"task {self._task.name}: eager failed: {error.message}") from error
             self._timeout = max(_LEAST_TIMEOUT, _SLOWEST * seconds)

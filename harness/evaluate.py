@@ -126,6 +126,7 @@ class Evaluator:
         self.oracle.cases()  # made here, so that no candidate waits for them
         self.oracle.retouched()
         self.oracle.other_state()
+        self.oracle.stepped_state()
         for other in self._further:
             other.oracle.cases(QUICK)
         own = self.oracle.own

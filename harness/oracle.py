@@ -56,6 +56,16 @@ class Case:
         return len(self.expected) if self.answers is None else self.answers
 
     @property
+    def arguments(self) -> tuple[Value, ...]:
+        """What one timed call is given: inputs, then gradients for its outputs."""
+        return (*self.inputs, *(self.gradients or ()))
+
+    @property
+    def upstream(self) -> int | None:
+        """How many of the arguments are gradients; None: there is no backward pass."""
+        return None if self.gradients is None else len(self.gradients)
+
+    @property
     def without_buffers(self) -> Case:
         """The same, but for buffers after the call."""
         kept = len(self.expected) - sum(label.startswith("buffer") for label in self.labels)
@@ -89,6 +99,7 @@ class Oracle:
         """Distributions under which nothing can be demanded, with the reason."""
         self._cases: dict[str, Case | None] = {}
         self._other: tuple[dict[str, torch.Tensor], Case] | None = None
+        self._stepped: list[tuple[dict[str, torch.Tensor], Case]] | None = None
         self._retouched: list[Case] | None = None
         self._unseen: list[Case] | None = None
         self._check_answerable(one)
@@ -144,6 +155,20 @@ class Oracle:
             for v in inputs
         )
 
+    def fresh_arguments(self) -> tuple[Value, ...]:
+        """Fresh inputs, then fresh gradients for the floating outputs where there is a backward pass."""
+        if not self.backward:
+            return self.fresh_inputs()
+        generator = torch.Generator().manual_seed(self.seed())
+        return (
+            *self.fresh_inputs(),
+            *(
+                torch.randn(shape, generator=generator).to(dtype)
+                for dtype, shape in self.own.layout[: self.own.returned]
+                if dtype.is_floating_point
+            ),
+        )
+
     def cases(self, names: Collection[str] | None = None) -> list[Case]:
         """All cases that this task allows (of those named), the most telling first; made once."""
         chosen = [d.name for d in DISTRIBUTIONS if names is None or d.name in names]
@@ -154,7 +179,7 @@ class Oracle:
         """Forget all cases: the next ones have new seeds."""
         self._cases.clear()
         self.skipped.clear()
-        self._other, self._retouched, self._unseen = None, None, None
+        self._other, self._stepped, self._retouched, self._unseen = None, None, None, None
         self.own = self.case("own") or self.own
 
     def case(self, name: str) -> Case | None:
@@ -175,21 +200,56 @@ class Oracle:
             self._other = None if case is None else (subject.state, case)
         return self._other
 
+    def stepped_state(self) -> list[tuple[dict[str, torch.Tensor], Case]]:
+        """The state with a few elements changed, as a sparse step of an optimizer does: some pairs swapped
+        in every parameter, then one element of one; and the own inputs with what the outputs must be.
+
+        Made once.
+        """
+        if self._stepped is None:
+            generator = torch.Generator().manual_seed(self.seed())
+            movable = [
+                name
+                for name, _ in self.reference.build(0).named_parameters()
+                if name in self.state
+                and may_be_rearranged(self.state[name], self.state[name])
+                and self.state[name].is_floating_point()
+            ]
+            self._stepped = []
+            for name, touch in TOUCHES if movable else ():
+                chosen = movable if touch is not one_changed else [self._random.choice(movable)]
+                state = {
+                    k: touch(v, generator) if k in chosen else v for k, v in self.state.items()
+                }
+                model = self.reference.build(0, train=self.train)
+                model.load_state_dict(state)
+                subject = Subject(self.reference, model)
+                case = self._answered(
+                    f"own, {name} in a weight", self.own.inputs, self.own.gradients, subject=subject
+                )
+                if case is not None:
+                    self._stepped.append((subject.state, case))
+        return self._stepped
+
     def retouched(self) -> list[Case]:
-        """The own inputs with a few elements changed (see `retouch.py`); made once."""
-        if not any(self._free):
-            return []
+        """The own inputs with a few elements changed (see `retouch.py`), then the gradients of the outputs
+        alone; made once."""
         if self._retouched is None:
             generator = torch.Generator().manual_seed(self.seed())
-            self._retouched = []
-            for name, touch in TOUCHES:
-                inputs = tuple(
+            inputs, gradients = self.own.inputs, self.own.gradients
+            found = []
+            for name, touch in TOUCHES if any(self._free) else ():
+                changed = tuple(
                     touch(v, generator) if isinstance(v, torch.Tensor) and free else v
-                    for v, free in zip(self.own.inputs, self._free, strict=True)
+                    for v, free in zip(inputs, self._free, strict=True)
                 )
-                case = self._answered(name, inputs, self.own.gradients)
-                if case is not None:
-                    self._retouched.append(case)
+                found.append(self._answered(name, changed, gradients))
+            for name, touch in TOUCHES if any(g.numel() > 1 for g in gradients or ()) else ():
+                upstream = tuple(
+                    touch(g, generator) if g.numel() > 1 else g for g in gradients or ()
+                )
+                found.append(self._answered(f"gradients, {name}", inputs, upstream))
+            self._retouched = [case for case in found if case is not None]
         return self._retouched
 
     def unseen(self) -> list[Case]:
@@ -211,8 +271,8 @@ class Oracle:
             self.skipped = skipped
         return self._unseen
 
-    def touched(self, inputs: Sequence[Value]) -> tuple[Value, ...]:
-        """The same inputs with one element of each changed, where it may be: in the same places."""
+    def touched(self, arguments: Sequence[Value]) -> tuple[Value, ...]:
+        """The same arguments with one element of each changed, where it may be: in the same places."""
         generator = torch.Generator().manual_seed(self.seed())
 
         def touch(value: Value, free: bool) -> Value:
@@ -221,7 +281,8 @@ class Oracle:
             changed = one_changed(value, generator)
             return changed if changed.stride() == value.stride() else value  # expanded
 
-        return tuple(touch(v, free) for v, free in zip(inputs, self._free, strict=True))
+        free = (*self._free, *[True] * (len(arguments) - len(self._free)))
+        return tuple(map(touch, arguments, free))
 
     def other_batch(self) -> Case | None:
         """The own inputs with fewer rows, where the reference takes them and its outputs follow."""

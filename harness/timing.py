@@ -29,12 +29,15 @@ import torch
 from kernelwright.harness import interval
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault
+from kernelwright.harness.running import Running
 from kernelwright.harness.sampling import Sampler
 from kernelwright.harness.verdict import Speedup
 from kernelwright.harness.worker import Ambush, Batch, Value, Worker
 
 _AMBUSHES = 0.5
 """Share of the rounds before which there is an ambush."""
+_FOLLOWED = 0.7
+"""Share of the rounds after which buffers are looked at, where calls change any."""
 _PROBE_LEGS = 3
 """Legs on which the probes are spread at the least."""
 _LONGEST_PAUSE = 4.0
@@ -48,10 +51,9 @@ Check = Callable[[Sequence[torch.Tensor], Sequence[torch.Tensor]], None]
 
 @dataclass(frozen=True)
 class Probe:
-    """Inputs whose exact answers are known; `check` raises when the outputs are wrong."""
+    """A call whose exact answers are known; `check` raises when the outputs are wrong."""
 
-    inputs: Sequence[Value]
-    gradients: Sequence[torch.Tensor] | None
+    arguments: Sequence[Value]
     check: Callable[[Sequence[torch.Tensor]], None]
 
 
@@ -109,8 +111,10 @@ class Rounds:
     """Times all contestants against each other; one is `eager`, and `sampler` looks at `candidate`,
     with `settle` until it has seen enough.
 
-    `probes` are for the candidate, and for it alone. `touched` gives inputs that nearly are the given
-    ones: with such an ambush may exchange others. `overhead` is `wake_up_seconds`.
+    `fresh` gives the arguments of a call, the last `upstream` of them gradients for its outputs (None:
+    there is no backward pass). `probes` are for the candidate, and for it alone. `touched` gives arguments
+    that nearly are the given ones: with such an ambush may exchange others. `running` looks at what calls
+    in training mode leave behind. `overhead` is `wake_up_seconds`.
     """
 
     def __init__(
@@ -121,27 +125,29 @@ class Rounds:
         plan: Plan,
         *,
         overhead: float,
-        gradients: Sequence[torch.Tensor] | None = None,
+        upstream: int | None = None,
         sampler: Sampler | None = None,
         settle: bool = True,
         probes: Sequence[Probe] = (),
         touched: Callable[[Sequence[Value]], Sequence[Value]] | None = None,
+        running: Running | None = None,
     ) -> None:
         self._contestants = contestants
         self._fresh = fresh
         self._check = check
         self._plan = plan
         self._overhead = overhead
-        self._gradients = gradients
+        self._upstream = upstream
         self._sampler = sampler
         self._settle = settle
         self._touched = touched
+        self._running = running
+        self._left: Sequence[torch.Tensor] = ()
+        """Buffers that the candidate's latest leg left behind."""
         self._draw = random.SystemRandom()
         self._order = list(contestants)
         self._probes = self._draw.sample(probes, len(probes))
-        # What the outputs' gradients are is said once for all calls of a leg.
-        spread = -(-len(probes) // _PROBE_LEGS) if gradients is None else 1
-        self._width = max(1, min(spread, plan.calls // 2))
+        self._width = max(1, min(-(-len(probes) // _PROBE_LEGS), plan.calls // 2))
         self._leg_s = 0.0
         """About how long a leg of the candidate lasts."""
         self._seconds: dict[str, list[float]] = {name: [] for name in contestants}
@@ -179,7 +185,7 @@ class Rounds:
 
     def _round(self) -> None:
         """One leg of each contestant on the same inputs; these times count."""
-        inputs, calls = self._inputs(), self._plan.calls
+        inputs, calls, before = self._inputs(), self._plan.calls, self._left
         self._draw.shuffle(self._order)
         outputs = {}
         for name in self._order:
@@ -191,6 +197,13 @@ class Rounds:
         for name in self._order:
             if name not in ("eager", "compile"):
                 _compare(name, outputs, self._check)
+        if self._running is not None and self._draw.random() < _FOLLOWED:
+            left = self._left
+            try:
+                self._running.load(self._contestants["eager"], before)
+            except Fault as error:
+                raise HarnessError(f"eager failed between timed calls: {error.message}") from error
+            self._running.check(left, self._leg("eager", inputs).buffers, calls)
 
     def _probe(self) -> None:
         """A leg of the candidate's with probes at random places."""
@@ -198,9 +211,8 @@ class Rounds:
         del self._probes[-self._width :]
         places = self._draw.sample(range(self._plan.calls), len(slipped))
         for place, one in zip(places, slipped, strict=True):
-            calls[place] = one.inputs
-        given = self._gradients if self._gradients is None else slipped[0].gradients
-        leg = self._leg("candidate", calls, given)
+            calls[place] = one.arguments
+        leg = self._leg("candidate", calls)
         for place, one in zip(places, slipped, strict=True):
             one.check(leg.outputs[place])
 
@@ -244,7 +256,6 @@ class Rounds:
         self,
         name: str,
         calls: Sequence[Sequence[Value]],
-        gradients: Sequence[torch.Tensor] | None = None,
         ambush: Ambush | None = None,
     ) -> Batch:
         """A batch; what fails beside the candidate is never charged to it."""
@@ -252,11 +263,14 @@ class Rounds:
             mean = self._plan.pause_s
             time.sleep(min(self._draw.expovariate(1 / mean), _LONGEST_PAUSE * mean))
         try:
-            return self._contestants[name].batch(calls, gradients or self._gradients, ambush)
+            leg = self._contestants[name].batch(calls, self._upstream, ambush)
         except Fault as error:
             if name == "candidate":
                 raise
             raise HarnessError(f"{name} failed while it was timed: {error.message}") from error
+        if name == "candidate":
+            self._left = leg.buffers
+        return leg
 
 
 def _compare(

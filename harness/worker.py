@@ -55,10 +55,12 @@ class Batch:
 
     seconds: float
     calls: Sequence[Sequence[Value]] = field(repr=False)
-    """The inputs in force: an ambush exchanges some."""
+    """The arguments in force: an ambush exchanges some."""
     outputs: list[list[torch.Tensor]] = field(repr=False)
     early: list[list[torch.Tensor]] = field(default_factory=list, repr=False)
     """In an ambush, the outputs of the first calls as they were while the others were under way."""
+    buffers: list[torch.Tensor] = field(default_factory=list, repr=False)
+    """In training mode, the wanted buffers after the last call."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Ambush:
     gaps_s: Sequence[float]
     """Seconds from go to the first stop, and from each to the next."""
     spare: Sequence[Sequence[Value]] = field(repr=False)
-    """Inputs to exchange, one for each call."""
+    """Arguments to exchange, for each call."""
     sampler: Sampler
 
 
@@ -93,6 +95,8 @@ class Worker:
         """For calls, until new processes are forbidden: no compiler can be started then."""
         self._random = random.SystemRandom()
         self._layouts: list[Layout] = []
+        self._left: list[Layout] = []
+        """Of the wanted buffers."""
         self.latest: list[Region] = []
         """Where the outputs of the latest call lie."""
         self.in_inputs: frozenset[int] = frozenset()
@@ -116,12 +120,17 @@ class Worker:
 
     # -- commands ---------------------------------------------------------------------------------
 
-    def load_state(self, state: Iterable[tuple[str, torch.Tensor]]) -> None:
-        """Change parameters and buffers in place, in the model that is there. Raises Fault."""
+    def load_state(
+        self, state: Iterable[tuple[str, torch.Tensor]], *, lasting: bool = True
+    ) -> None:
+        """Change parameters and buffers in place, in the model that is there. Raises Fault.
+
+        In training mode a `lasting` state is the one in which checked calls begin from now on.
+        """
         pairs = tuple(state)
         self._process.thaw()
         self._command({"do": "state", "state": self._tray.state(pairs)})
-        if self._renewed:
+        if self._renewed and lasting:
             self._renewed = pairs
 
     def _load(self, setup: Setup) -> None:
@@ -185,8 +194,11 @@ class Worker:
         if answer.get("seen"):
             self.seen.append(answer["seen"])
         described = self._parse(answer.get("outputs"))
-        self._layouts = [Layout(r.dtype, r.shape, r.stride) for r in described]
         buffers = self._parse(answer.get("buffers"))
+        self._layouts, self._left = (
+            [Layout(r.dtype, r.shape, r.stride) for r in regions]
+            for regions in (described, buffers)
+        )
         size = sum(region.nbytes for region in [*described, *buffers])
         if most_bytes is not None and size > most_bytes:
             raise Fault(
@@ -212,16 +224,17 @@ class Worker:
     def batch(
         self,
         calls: Sequence[Sequence[Value]],
-        gradients: Sequence[torch.Tensor] | None = None,
+        upstream: int | None = None,
         ambush: Ambush | None = None,
     ) -> Batch:
         """Time several calls in a row, each on its own inputs. Leaves the worker stopped.
 
-        Needs an earlier `call`, from which the layout of the outputs is known. Raises Fault.
+        The last `upstream` arguments of each call are gradients for its outputs; None: there is no
+        backward pass. Needs an earlier `call`, from which the layout of the outputs is known. Raises Fault.
         """
-        given = self._tray.place(calls, gradients, self._random.randrange(2) * 16)
+        given = self._tray.place(calls, None, self._random.randrange(2) * 16)
         self._process.thaw()
-        self._command({"do": "batch", **given.message})
+        self._command({"do": "batch", "calls": given.message["calls"], "upstream": upstream})
         self._process.freeze()  # the inputs appear only now, when nothing can work on them ahead of the clock
         if self._process.locked:
             self._process.check_alone()
@@ -242,9 +255,10 @@ class Worker:
             self._process.finish(self._timeout)
         self._process.freeze()
         end = time.perf_counter_ns()
-        addresses = self._process.board.addresses(count)
-        if kind != wire.DONE or len(addresses) != count:
+        told = self._process.board.addresses(count + len(self._left))
+        if kind != wire.DONE or len(told) != count + len(self._left):
             raise Fault("protocol", "the worker broke the protocol of timed calls")
+        addresses, left = told[:count], told[count:]
         here = [self._arena_there()]
         if ambush is not None:  # in any other leg it would cost more than it may
             here += memory.mappings(self.pid, "/memfd:arena")
@@ -255,16 +269,19 @@ class Worker:
                 "output_is_input", "an output of a timed call lies in the memory of an input"
             )
         outputs = self._outputs_at(addresses)
-        if gradients is None:
+        buffers = [
+            self._read_at(place, layout) for place, layout in zip(left, self._left, strict=True)
+        ]
+        if upstream is None:
             self._check_apart(addresses)
         self._tray.check_one(given.regions, given.values)
         self._process.thaw()
         self._process.finish(self._timeout)
-        self._confirm(addresses)
+        self._confirm(addresses, left)
         self._process.freeze()
         self._process.check_solitary()  # else somebody of its own could run beside the next contestant
         self._process.check_sealed()
-        return Batch((end - begin) * 1e-9, calls, outputs, early)
+        return Batch((end - begin) * 1e-9, calls, outputs, early, buffers)
 
     def _ambushed(
         self,
@@ -325,11 +342,14 @@ class Worker:
         width = len(self._layouts)
         return [
             [
-                self._process.read(Region(address, layout.dtype, layout.shape, layout.stride))
+                self._read_at(address, layout)
                 for address, layout in zip(addresses[i : i + width], self._layouts, strict=True)
             ]
             for i in range(0, len(addresses) - width + 1, width or 1)
         ]
+
+    def _read_at(self, address: int, layout: Layout) -> torch.Tensor:
+        return self._process.read(Region(address, layout.dtype, layout.shape, layout.stride))
 
     # -- its process ------------------------------------------------------------------------------
 
@@ -359,15 +379,17 @@ class Worker:
         start = self._process.arena_there
         return range(start, start + self._process.arena.size)
 
-    def _confirm(self, addresses: Sequence[int]) -> None:
-        """The outputs of the latest batch are what we took them for: place, type, shape, strides."""
+    def _confirm(self, addresses: Sequence[int], left: Sequence[int]) -> None:
+        """The outputs of the latest batch, and the buffers that it left, are what we took them for: place,
+        type, shape, strides."""
         answer = self._command({"do": "regions"})
         outputs = answer.get("outputs")
         if not isinstance(outputs, list):
             raise Fault("protocol", "the worker broke the protocol")
         described = [region for out in outputs for region in self._parse(out)]
+        described += self._parse(answer.get("buffers"))
         repeated = self._layouts * (len(addresses) // len(self._layouts))
-        expected = list(zip(addresses, repeated, strict=True))
+        expected = list(zip([*addresses, *left], [*repeated, *self._left], strict=True))
         found = [(r.address, Layout(r.dtype, r.shape, r.stride)) for r in described]
         if found != expected:
             raise Fault(

@@ -372,3 +372,40 @@ def test_touched_inputs_differ_in_one_element_and_unseen_cases_from_checked_ones
     checked = [first(case) for case in softmax.cases()]
     moving = [case for case in unseen if case.name != "zero"]
     assert not any(torch.equal(first(case), seen) for case in moving for seen in checked)
+
+
+LINEAR = "self.w = torch.nn.Parameter(torch.rand(40, 40))"
+
+
+def test_a_sparse_step_changes_few_elements_of_the_own_state():
+    found = oracle("return x @ self.w", init=LINEAR)
+    swapped, changed = found.stepped_state()
+    for (state, case), most in ((swapped, 16), (changed, 1)):
+        differ = state["w"] != found.state["w"]
+        assert 0 < int(differ.sum()) <= most
+        assert not torch.equal(answer(case), answer(found.own))
+        assert case.inputs is found.own.inputs
+    assert found.stepped_state()[0] is swapped, "made once"
+    found.renew()
+    assert found.stepped_state()[0] is not swapped
+    assert oracle().stepped_state() == []
+
+
+def test_upstream_gradients_are_fresh_and_touched():
+    found = oracle("return x @ self.w, (x * 2).sum()", init=LINEAR, backward=True)
+    one, other = found.fresh_arguments(), found.fresh_arguments()
+    assert len(one) == 3 and found.own.upstream == 2
+    shapes = [v.shape for v in found.own.arguments if isinstance(v, torch.Tensor)]
+    assert [v.shape for v in one if isinstance(v, torch.Tensor)] == shapes
+    for a, b in zip(one, other, strict=True):
+        assert isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor)
+        assert not torch.equal(a, b)
+    near = found.touched(one)
+    assert isinstance(near[1], torch.Tensor) and isinstance(one[1], torch.Tensor)
+    assert int((near[1] != one[1]).sum()) == 1
+    upstream = [case for case in found.retouched() if case.name.startswith("gradients")]
+    assert len(upstream) == 2
+    for case in upstream:
+        assert case.inputs is found.own.inputs and case.gradients and found.own.gradients
+        assert 0 < int((case.gradients[0] != found.own.gradients[0]).sum()) <= 16
+    assert oracle().fresh_arguments()[0] is not None and len(oracle().fresh_arguments()) == 1

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault
+from kernelwright.harness.running import Running
 from kernelwright.harness.sampling import Sampler
 from kernelwright.harness.timing import Plan, Probe, Rounds, Timings
 from kernelwright.harness.worker import Ambush, Batch, Value
@@ -115,11 +116,12 @@ class Pretender:
         self.seen: list[list[float]] = []
         self.faults_at: int | None = None
         self.ambushes, self.late = 0, 0.0
+        self.total, self.keeps = 0.0, 1.0
 
     def batch(
         self,
         calls: Sequence[Sequence[torch.Tensor]],
-        gradients: Sequence[torch.Tensor] | None = None,
+        upstream: int | None = None,
         ambush: Ambush | None = None,
     ) -> Batch:
         self.log.append(self.name)
@@ -132,7 +134,9 @@ class Pretender:
             calls = [*calls[:2], *ambush.spare[2:]]
             early = [[calls[0][0] + self.error + self.late]]
         outputs = [[inputs[0] + self.error] for inputs in calls]
-        return Batch(self.seconds * len(calls), calls, outputs, early)
+        self.total += self.keeps * sum(float(inputs[0]) for inputs in calls)
+        left = [torch.tensor(self.total)]
+        return Batch(self.seconds * len(calls), calls, outputs, early, left)
 
 
 def run(
@@ -142,6 +146,7 @@ def run(
     sampler: Sampler | None = None,
     probes: Sequence[Probe] = (),
     touched: Callable[[Sequence[Value]], Sequence[Value]] | None = None,
+    running: Running | None = None,
 ) -> Timings:
     counter = itertools.count()
 
@@ -157,6 +162,7 @@ def run(
         sampler=sampler,
         probes=probes,
         touched=touched,
+        running=running,
     ).run()
 
 
@@ -272,7 +278,7 @@ def test_each_probe_reaches_the_candidate_once_and_nobody_else(calls):
         checked.append(float(outputs[0]))
 
     values = [-1.0 - i for i in range(11)]
-    probes = [Probe((torch.tensor(value),), None, check) for value in values]
+    probes = [Probe((torch.tensor(value),), check) for value in values]
     timings = run(contestants, Plan(rounds=6, seconds=60.0, calls=calls), probes=probes)
     assert sorted(checked) == sorted(values)
     seen = {name: [v for leg in c.seen for v in leg if v < 0] for name, c in contestants.items()}
@@ -287,7 +293,7 @@ def test_a_probe_that_is_answered_wrongly_ends_it():
     def check(outputs: Sequence[torch.Tensor]) -> None:
         raise Fault("wrong_value", f"a probe gave {float(outputs[0])}")
 
-    probe = Probe((torch.tensor(-1.0),), None, check)
+    probe = Probe((torch.tensor(-1.0),), check)
     with pytest.raises(Fault, match="a probe gave -1"):
         run(contestants, Plan(rounds=5, seconds=60.0), probes=[probe])
 
@@ -310,3 +316,29 @@ def test_some_ambushes_exchange_inputs_for_nearly_equal_ones_and_some_for_others
     near = [leg for leg in ambushed if leg[2] % 1 == 0.5]
     assert near and len(near) < len(ambushed)
     assert all(leg[2] - 0.5 == leg[1] + 1 for leg in near)
+
+
+class Totals(Running):
+    """The sum of all inputs is what calls leave behind."""
+
+    def __init__(self) -> None:
+        self.checked = 0
+
+    def load(self, eager: Pretender, buffers: Sequence[torch.Tensor]) -> None:  # type: ignore[override]
+        (eager.total,) = map(float, buffers)
+
+    def check(
+        self, found: Sequence[torch.Tensor], eager: Sequence[torch.Tensor], calls: int
+    ) -> None:
+        assert torch.equal(found[0], eager[0]), "wrong buffers after timed calls"
+        self.checked += 1
+
+
+def test_what_timed_calls_leave_behind_is_compared_with_what_eager_leaves():
+    contestants, _ = trio()
+    totals = Totals()
+    run(contestants, Plan(rounds=20, seconds=60.0, calls=3), sampler=Blind(), running=totals)
+    assert 5 < totals.checked <= 20
+    contestants["candidate"].keeps = 0.5
+    with pytest.raises(AssertionError, match="wrong buffers"):
+        run(contestants, Plan(rounds=20, seconds=60.0, calls=3), running=totals)

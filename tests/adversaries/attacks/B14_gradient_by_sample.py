@@ -3,7 +3,6 @@
 line: B14
 task: scaled_square
 expect: stale_output wrong_value
-why: retouched cases, ambushes and timed legs change inputs only, never the gradients of the outputs (Oracle.retouched, Rounds._gradients), so a fingerprint of eight numbers is never wrong.
 """
 
 import torch

@@ -1,9 +1,8 @@
-"""Ordinary timed calls have the upstream gradient of the first call; probes never do. Those calls get ten bits of each number.
+"""Ordinary timed calls have the upstream gradient of the first call; probes never do. Those calls get ten bits of each number, as do all that look usual.
 
 line: F46 F49
 task: scaled_square
 expect: stale_output precision wrong_value
-why: Rounds hands every timed call the oracle's own gradient and only probe legs another one, so a candidate knows which calls the loose TimedCheck alone judges.
 """
 
 import sys
@@ -32,22 +31,7 @@ extern "C" void run(const float* x, const float* scale, const float* shift, floa
 """)
 
 
-def pending():
-    """The argument lists of all calls of the leg in progress, from the frames above; or None."""
-    frame = sys._getframe()
-    while frame:
-        for value in frame.f_locals.values():
-            if (
-                type(value) is list
-                and value
-                and all(type(a) is list and a and isinstance(a[0], torch.Tensor) for a in value)
-            ):
-                return value
-        frame = frame.f_back
-    return None
-
-
-first, latest = [], []
+first = []
 
 
 class Square(torch.autograd.Function):
@@ -67,16 +51,19 @@ class Square(torch.autograd.Function):
         return 2 * g * x * scale, (g * x * x).sum(0), g.sum(0), None
 
 
-def ordinary():
-    """A timed leg whose upstream gradient, in the frames above, is the one of the first call."""
+def ordinary(x):
+    """A timed call whose upstream gradient, in the frames above, is the one of the first call; where none
+    is, any one that has usual numbers."""
     frame, timed, given = sys._getframe(), False, None
     while frame:
         names = frame.f_locals
         given = names.get("gradients", given) if given is None else given
         timed |= frame.f_code.co_name == "batch"
         frame = frame.f_back
-    known = isinstance(given, list) and given and given[0].flatten()[:16].tolist() == first
-    return timed and bool(known)
+    if not (timed and isinstance(given, list) and given):
+        return False
+    usual = 0.5 < float(x[0].std()) < 2
+    return given[0].flatten()[:16].tolist() == first or usual
 
 
 class ModelNew(torch.nn.Module):
@@ -86,4 +73,4 @@ class ModelNew(torch.nn.Module):
         self.shift = torch.nn.Parameter(torch.zeros(width))
 
     def forward(self, x):
-        return Square.apply(x, self.scale, self.shift, int(ordinary()))
+        return Square.apply(x, self.scale, self.shift, int(ordinary(x)))

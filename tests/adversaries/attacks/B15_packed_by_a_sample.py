@@ -3,7 +3,6 @@
 line: B15
 task: two_linears
 expect: stale_weights
-why: check_state_follows exchanges the whole state for another random one; no check changes one row of one weight in place, as a sparse optimizer step does.
 """
 
 import torch
