@@ -180,13 +180,14 @@ def report(
     """The evidence, as a page of text."""
     page = (board / "index.html").stat().st_size
     (device,) = record.devices
+    table = (board / "leaderboard.md").read_text(encoding="utf-8").removeprefix("# Leaderboard\n")
     torch = record.machine.environment.get("torch") or "unknown"
     lines = [
         "# A batch, killed twice",
         "",
         f"{record.started[:10]}, {device.name}, {device.threads} threads, torch {torch}, load at the end "
         f"{os.getloadavg()[0]:.1f}.",
-        f"Command: `python benchmarks/killed_batch.py {said}`".replace(" `", "`"),
+        f"Command: `{f'python benchmarks/killed_batch.py {said}'.strip()}`",
         f"Batch: `{' '.join(record.command)}`",
         "",
         "| session | ended by | exit status | seconds | tasks judged | evaluations finished | cut off |",
@@ -209,7 +210,7 @@ def report(
         "",
         "## The leaderboard",
         "",
-        (board / "leaderboard.md").read_text(encoding="utf-8").strip().replace("\n#", "\n##"),
+        table.strip().replace("\n#", "\n##"),
     ]
     return "\n".join(lines) + "\n"
 

@@ -9,23 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from kernelwright.agents.archive import speedup
 from kernelwright.agents.events import Event
 from kernelwright.agents.events import read as read_log
 from kernelwright.agents.roles import Attempt
 from kernelwright.agents.run_state import START, RunState
+from kernelwright.evals.attempts import attempts_of, note_of, turned_down
 from kernelwright.evals.record import (
-    AttemptRow,
-    Attempts,
     BatchRecord,
     Cost,
-    CurvePoint,
     Device,
     Kernel,
     Machine,
@@ -169,8 +166,8 @@ def _result(run: _Run) -> TaskResult:
     state, task, facts = run.state, run.task, task_facts(run.task)
     best, verdict, confirmed = _best(state)
     how, reason = _how_it_ended(run)
-    if best is None and how == "done" and not reason:
-        reason = "no candidate was accepted"
+    if best is None and how == "done":
+        reason = _why_none(state, reason)
     language = run.state.run.get("language")
     reasons = {"samples": "the attempts of a search build on one another"}
     kernel = None
@@ -199,7 +196,7 @@ def _result(run: _Run) -> TaskResult:
         models=_models(run.asked),
         seed=run.state.run.get("seed"),
         best=kernel,
-        attempts=_attempts(state.attempts, state, run.events),
+        attempts=attempts_of(state, run.events),
         spent=Cost(
             usd=spent.usd,
             usd_at_most=spent.usd if spent.usd_at_most is None else spent.usd_at_most,
@@ -243,6 +240,16 @@ def _best(state: RunState) -> tuple[Attempt | None, Verdict | None, bool]:
     return top[2], top[3], top[0]
 
 
+def _why_none(state: RunState, stopped: str | None) -> str:
+    """Why a search that came to its end has no kernel."""
+    for attempt in reversed(state.attempts):
+        final = turned_down(state, attempt)
+        if final is not None:
+            said = final.findings[0].message.partition("\n")[0] if final.findings else final.stage
+            return f"the final confirmation turned {attempt.candidate.id[:8]} down: {said}"
+    return stopped or "no candidate was accepted"
+
+
 def _how_it_ended(run: _Run) -> tuple[State, str | None]:
     stopped = run.state.stopped
     if stopped is None:
@@ -252,6 +259,8 @@ def _how_it_ended(run: _Run) -> tuple[State, str | None]:
         for event in reversed(run.events)
         if event.kind == "stopped"
     )
+    if stopped == "wall_time":
+        said = f"the time was up: {said}"
     return _FAILED.get(stopped, "done"), said
 
 
@@ -265,9 +274,6 @@ def _kernel(run: _Run, best: Attempt, verdict: Verdict, confirmed: bool) -> Kern
         and run.card.get("kernel", {}).get("candidate") == best.candidate.id
         and file.is_file()
     )
-    note = best.note
-    if best.choice:
-        note = "tuned " + " ".join(f"{name}={value}" for name, value in best.choice.items())
     roofline, time_ms = verdict.roofline, verdict.time_ms.get("candidate")
     floor_ms = None
     if roofline is not None and time_ms is not None and roofline.fraction < 1:
@@ -280,7 +286,8 @@ def _kernel(run: _Run, best: Attempt, verdict: Verdict, confirmed: bool) -> Kern
         confirmed=confirmed,
         path=str(Path(*file.parts[-4:])) if is_published else None,
         parent=Source(id=parent.id, source=parent.source) if parent else None,
-        note=note,
+        note=note_of(best),
+        own_time_share=verdict.own_time,
         floor_ms=floor_ms,
         bundle=str(Path(*bundle.parts[-3:])) if is_published and bundle.is_file() else None,
     )
@@ -308,54 +315,6 @@ def _why_unknown(kernel: Kernel) -> dict[str, str]:
 def no_own_time(verdict: Verdict) -> str:
     """Why the share of own code in a call is unknown."""
     return verdict.reasons.get("track") or "judged by a version that told the track only"
-
-
-def _attempts(attempts: Sequence[Attempt], state: RunState, events: Iterable[Event]) -> Attempts:
-    return Attempts(
-        n=len(attempts),
-        accepted=sum(a.verdict.accepted for a in attempts),
-        curve=tuple(_curve(events)),
-        rows=tuple(_row(a) for a in attempts),
-    )
-
-
-def _row(attempt: Attempt) -> AttemptRow:
-    verdict = attempt.verdict
-    note = attempt.note
-    if attempt.choice:
-        note = "tuned " + " ".join(f"{name}={value}" for name, value in attempt.choice.items())
-    return AttemptRow(
-        candidate=attempt.candidate.id,
-        round=attempt.round,
-        verdict=verdict.verdict,
-        stage=verdict.stage,
-        parent=attempt.parent,
-        other=attempt.other,
-        language=attempt.candidate.language,
-        note=note,
-        code=verdict.errors[0].code if verdict.errors else None,
-        speedup=speedup(attempt),
-    )
-
-
-def _curve(events: Iterable[Event]) -> list[CurvePoint]:
-    """The best accepted median so far, by number of evaluation, with the dollars settled until then."""
-    points: list[CurvePoint] = []
-    done, best = 0, 0.0
-    usd: float | None = 0.0
-    for event in events:
-        if event.kind == "settled":
-            paid = event.data.get("usd")
-            usd = None if usd is None or paid is None else usd + float(paid)
-        if event.kind != "finished" or not event.key.startswith("evaluate:"):
-            continue
-        done += 1
-        verdict = Verdict.from_json(event.data["verdict"])
-        gained = verdict.speedup.get("eager")
-        if verdict.accepted and gained and gained.median > best:
-            best = gained.median
-            points.append(CurvePoint(evaluation=done, best=best, usd=usd))
-    return points
 
 
 def _models(asked: Mapping[str, Any]) -> tuple[str, ...]:

@@ -103,10 +103,11 @@ class ServedEvaluator:
         *,
         effort: Literal["loop", "final"] = "loop",
         champion: Candidate | None = None,
+        counters: bool = False,
     ) -> Verdict:
         """Judge one candidate, as `Evaluator.evaluate` does."""
         try:
-            verdict: Verdict = self._call("evaluate", candidate, effort, champion)
+            verdict: Verdict = self._call("evaluate", candidate, effort, champion, counters)
         except HarnessError as error:
             return Verdict(
                 "harness_error",
@@ -116,6 +117,11 @@ class ServedEvaluator:
                 device=self.opened.facts.kind,
             )
         return verdict
+
+    def counted(self, verdict: Verdict, candidate: Candidate) -> Verdict:
+        """The verdict with what can be counted, as `Evaluator.counted` gives it. Raises HarnessError."""
+        found: Verdict = self._call("counted", verdict, candidate)
+        return found
 
     def fingerprint(self, candidate: Candidate) -> str | None:
         """Equal for candidates that run the same code; None where it cannot be told."""

@@ -1,7 +1,9 @@
 """What an evaluator elsewhere is asked, and what it answers.
 
-Messages are pickled: both ends are ours, and neither ever runs a candidate (the harness does, caged, in
-processes of its own). What a candidate says is inside verdicts, as text and numbers.
+Messages are pickled, so either end can have the other do anything: both must be ours. On one machine they
+are parent and child at the ends of an unnamed socket; in a Ray cluster everybody who can reach it is trusted
+(docs/batch.md). Neither end ever runs a candidate (the harness does, caged, in processes of its own). What a
+candidate says is inside verdicts, as text and numbers.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.realise import InputFacts
 from kernelwright.tasks.errors import TaskError, UsageError
 
-What = Literal["open", "evaluate", "fingerprint", "probe", "learn"]
+What = Literal["open", "evaluate", "counted", "fingerprint", "probe", "learn"]
 _FAULTS: Mapping[str, type[Exception]] = {
     "TaskError": TaskError,
     "UsageError": UsageError,

@@ -55,8 +55,12 @@ def serve(connection: Connection) -> None:
 def _answer(evaluator: Evaluator, request: Request) -> object:
     match request.what:
         case "evaluate":
-            candidate, effort, champion = request.arguments
-            return evaluator.evaluate(candidate, effort=effort, champion=champion)
+            candidate, effort, champion, counters = request.arguments
+            return evaluator.evaluate(
+                candidate, effort=effort, champion=champion, counters=counters
+            )
+        case "counted":
+            return evaluator.counted(*request.arguments)
         case "fingerprint":
             return evaluator.fingerprint(*request.arguments)
         case "probe":

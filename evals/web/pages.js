@@ -70,7 +70,7 @@ function searchFacts(task, detail) {
     ["Attempts", `${whole(task.attempts)}, ${whole(task.accepted)} accepted`],
     ["Samples", task.samples && `${task.samples.correct} correct of ${task.samples.n}`],
     ["Spent", spending(task.spent)],
-    ["Time", `${minutes(known(task.spent.wall_s) ? task.spent.wall_s / 60 : null)} minutes, ${whole(task.spent.evaluations)} evaluations`],
+    ["Time", `${minutes(known(task.spent.wall_s) ? task.spent.wall_s / 60 : null)} minutes, ${whole(task.spent.evaluations)} ${task.spent.evaluations === 1 ? "evaluation" : "evaluations"}`],
     ["Seed", known(task.seed) ? String(task.seed) : null], ["Task audit", task.audit], ["Task SHA-256", task.hash && el("code", { class: "long" }, task.hash)],
     ["Run", task.run && el("code", { class: "long" }, task.run)],
     ...detail.shapes.map((s) => [`Shape ${s.name} (${s.shown ? "shown" : "hidden"})`, s.eager ? figure({ value: s.eager[0], low: s.eager[1], high: s.eager[2] }, factor) : NONE])], "The search");

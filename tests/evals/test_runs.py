@@ -1,6 +1,7 @@
 """Runs of `optimize` as records, made with the search's own event log and scripted verdicts."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,24 @@ def test_what_a_confirmation_turned_down_is_out(tmp_path):
     ids = run(tmp_path / "r", [verdict(0.8), verdict(9.0)], {1: WRONG})
     found = task_result(tmp_path / "r").best
     assert found is not None and found.candidate == ids[0] and not found.confirmed
+
+
+def test_a_kernel_carries_the_share_of_its_own_code(tmp_path):
+    run(tmp_path / "r", [verdict(2.0)], {0: replace(verdict(2.0, 1.5), own_time=0.75)})
+    found = task_result(tmp_path / "r")
+    assert found.best is not None and found.best.own_time_share == 0.75
+    assert "best.own_time_share" not in found.reasons
+
+
+def test_a_task_whose_only_kernel_was_turned_down_says_so(tmp_path):
+    run(tmp_path / "r", [verdict(9.0)], {0: WRONG}, stop="wall_time")
+    found = task_result(tmp_path / "r")
+    assert found.best is None and found.attempts.accepted == 0
+    assert found.reason is not None and found.reason.endswith("down: it is wrong")
+    (row,) = found.attempts.rows
+    assert (row.verdict, row.stage, row.code) == ("rejected", "correctness", "wrong_answer")
+    assert row.note == "idea 0; accepted in the search, turned down by its final confirmation"
+    assert row.speedup is None
 
 
 def test_slow_and_correct_is_correct_and_nothing_is_a_failure(tmp_path):

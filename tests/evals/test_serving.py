@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
+import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from served_fakes import CANDIDATE, OPENED, PROBE, TASK, verdict
 
-from kernelwright.evals.serving.evaluator import TRIES, ServedEvaluator
+from kernelwright.evals.serving import server
+from kernelwright.evals.serving.evaluator import TRIES, Probed, ServedEvaluator
 from kernelwright.evals.serving.messages import Lost, Reply, Request
 from kernelwright.evals.serving.process import ServerProcess
+from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.errors import HarnessError
+from kernelwright.harness.evaluate import Evaluator
+from kernelwright.harness.verdict import Verdict
 from kernelwright.tasks.errors import TaskError
+from kernelwright.tasks.task import Task
 
 
 @dataclass
@@ -41,6 +50,27 @@ class FakeChannel:
         self.closed = True
 
 
+class Counted(contextlib.nullcontext[None]):
+    """An evaluator that only counts."""
+
+    facts, target, counterexamples = OPENED.facts, OPENED.target, ()
+    prober = Probed(("own",), ())
+
+    def __init__(self, task: Task, *, threads: int | None, seed: int | None) -> None:
+        super().__init__()
+
+    def __enter__(self) -> Counted:  # type: ignore[override]
+        return self
+
+    def evaluate(
+        self, candidate: Candidate, *, effort: str, champion: object, counters: bool
+    ) -> Verdict:
+        return replace(verdict(2.0), counters={"asked": int(counters)})
+
+    def counted(self, found: Verdict, candidate: Candidate) -> Verdict:
+        return replace(found, counters={"later": 1})
+
+
 def starter(*channels: FakeChannel) -> Callable[[], FakeChannel]:
     left = list(channels)
     return lambda: left.pop(0)
@@ -54,8 +84,33 @@ def test_a_lost_evaluator_is_replaced_and_told_what_the_first_had_learnt() -> No
         assert evaluator.counterexamples == (PROBE,)
     assert [r.what for r in second.asked] == ["open", "learn", "evaluate"]
     assert second.asked[1].arguments == ((PROBE,),)
-    assert second.asked[2].arguments == (CANDIDATE, "final", None)
+    assert second.asked[2].arguments == (CANDIDATE, "final", None, False)
     assert first.closed and second.closed
+
+
+def test_it_takes_what_the_real_one_takes() -> None:
+    for name in ("evaluate", "counted", "fingerprint", "probe", "learn"):
+        ours = inspect.signature(getattr(ServedEvaluator, name)).parameters
+        real = inspect.signature(getattr(Evaluator, name)).parameters
+        assert list(ours) == list(real), name
+        assert [p.default for p in ours.values()] == [p.default for p in real.values()], name
+
+
+def test_the_server_counts_where_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = multiprocessing.Pipe()
+    monkeypatch.setattr(server, "Evaluator", Counted)
+    for request in (
+        Request("open", (TASK, None, None)),
+        Request("evaluate", (CANDIDATE, "loop", None, True)),
+        Request("counted", (verdict(2.0), CANDIDATE)),
+    ):
+        ours.send(request)
+    serving = threading.Thread(target=server.serve, args=(theirs,))
+    serving.start()
+    replies = [ours.recv().result() for _ in range(3)]
+    ours.close()
+    serving.join(10.0)
+    assert [dict(found.counters) for found in replies[1:]] == [{"asked": 1}, {"later": 1}]
 
 
 def test_a_candidate_with_which_evaluators_are_lost_is_not_charged() -> None:

@@ -126,7 +126,10 @@ def outcome(result: TaskResult) -> str:
     if result.best is not None:
         gained = result.best.verdict.speedup.get("eager")
         said = f"{text.ratio(gained)} against eager"
-        return said if result.best.confirmed else f"nothing faster: {said}"
+        faster = result.best.confirmed and gained is not None and gained.low > 1
+        return said if faster else f"nothing faster: {said}"
+    if result.state == "done":
+        return f"nothing accepted: {text.first_line(result.reason or 'no reason')}"
     return f"{result.state.replace('_', ' ')}: {text.first_line(result.reason or 'no reason')}"
 
 
