@@ -64,7 +64,8 @@ class Checks:
             if why:
                 raise Fault(why.code, f"{why.message}\nand so, {wrong.message}", wrong.detail)
             raise Fault(wrong.code, wrong.message + complaints.cause(worker.seen), wrong.detail)
-        shared = overlap_problem(worker.latest, eager.latest, case.returned)
+        pages = worker.in_one_place - eager.in_one_place
+        shared = overlap_problem(worker.latest, eager.latest, case.returned, pages)
         if shared is not None:
             raise Fault("overlapping_output", shared)
 

@@ -16,13 +16,21 @@ from kernelwright.harness.wire import DTYPES, Region
 Pair = tuple[int, int]
 
 
-def overlap_problem(found: Sequence[Region], eager: Sequence[Region], answers: int) -> str | None:
+def overlap_problem(
+    found: Sequence[Region],
+    eager: Sequence[Region],
+    answers: int,
+    pages: frozenset[Pair] = frozenset(),
+) -> str | None:
     """What is wrong with the places of a candidate's outputs, in words.
 
     `eager` are those of the reference as eager PyTorch runs it: where it shares memory, a candidate
-    may. Only the first `answers` of `found` count: the rest are gradients.
+    may. Only the first `answers` of `found` count: the rest are gradients. `pages` are pairs that are
+    the same memory at different addresses (`pages.py`).
     """
-    new = sorted(overlaps(found[:answers]) - overlaps(eager[:answers]))
+    known = overlaps(eager[:answers])
+    same = {pair for pair in pages if max(pair) < answers}
+    new = sorted((overlaps(found[:answers]) | same) - known)
     if not new:
         return None
     first, second = new[0]

@@ -17,12 +17,12 @@ from typing import Any
 
 import torch
 
-from kernelwright.harness import guarded, memory, wire
+from kernelwright.harness import guarded, memory, pages, wire
 from kernelwright.harness.arena import footprint
 from kernelwright.harness.builds import Builder
 from kernelwright.harness.fault import Fault
 from kernelwright.harness.nursery import Nursery
-from kernelwright.harness.outputs import overlaps
+from kernelwright.harness.outputs import Pair, overlaps
 from kernelwright.harness.process import LOAD_SECONDS, Process, Setup
 from kernelwright.harness.sampling import Sampler
 from kernelwright.harness.sandbox.system import PR_SET_TIMERSLACK, prctl
@@ -38,6 +38,8 @@ EMULATION_SECONDS = 120.0
 _COMPILES = re.compile(r"\b(compile|jit|load_inline|cpp_extension|numba|triton|custom_op)\b")
 """Only a hint: who hides it is given the time of any other call."""
 _NAP_SECONDS = 20e-6
+_PAGES_LOOKED_AT = 0.1
+"""Share of the timed legs without an ambush after which the memory map is read."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ class Worker:
         """Where the outputs of the latest call lie."""
         self.in_inputs: frozenset[int] = frozenset()
         """Which of them lay in the memory of the inputs."""
+        self.in_one_place: frozenset[Pair] = frozenset()
+        """Which of them, by pairs, were the same pages at different addresses, where there are several."""
         self._renewed = setup.state if setup.train else ()  # which every call there changes
         try:
             self._load(setup)
@@ -209,6 +213,7 @@ class Worker:
         self.in_inputs = frozenset(
             i for i, region in enumerate(described) if region.nbytes and region.address in here
         )
+        self.in_one_place = self._same_pages(described) if len(described) > 1 else frozenset()
         outputs = [self._process.read(region) for region in [*described, *buffers]]
         self._tray.check(given.regions, given.values)
         self._process.thaw()
@@ -273,7 +278,8 @@ class Worker:
             self._read_at(place, layout) for place, layout in zip(left, self._left, strict=True)
         ]
         if upstream is None:
-            self._check_apart(addresses)
+            seldom = self._random.random() < _PAGES_LOOKED_AT
+            self._check_apart(addresses, pages_too=ambush is not None or seldom)
         self._tray.check_one(given.regions, given.values)
         self._process.thaw()
         self._process.finish(self._timeout)
@@ -326,16 +332,22 @@ class Worker:
                 return True
         return False
 
-    def _check_apart(self, addresses: Sequence[int]) -> None:
+    def _check_apart(self, addresses: Sequence[int], *, pages_too: bool) -> None:
         """Outputs of one call share no memory where those of a checked one did not. Raises Fault."""
         width = len(self._layouts)
-        if width < 2:
+        if width < 2 and not pages_too:
             return
-        known = overlaps(self.latest)
-        for i in range(0, len(addresses), width):
+        files = pages.mapped(memory.map_lines(self.pid)) if pages_too else []
+        known = overlaps(self.latest) | self.in_one_place
+        for i in range(0, len(addresses), max(width, 1)):
             places = zip(addresses[i : i + width], self._layouts, strict=True)
-            if overlaps([Region(a, o.dtype, o.shape, o.stride) for a, o in places]) - known:
+            regions = [Region(a, o.dtype, o.shape, o.stride) for a, o in places]
+            if (overlaps(regions) | pages.shared(files, regions)) - known:
                 raise Fault("overlapping_output", "outputs of a timed call share memory")
+
+    def _same_pages(self, regions: Sequence[Region]) -> frozenset[Pair]:
+        with self._process.mourned():
+            return pages.shared(pages.mapped(memory.map_lines(self.pid)), regions)
 
     def _outputs_at(self, addresses: Sequence[int]) -> list[list[torch.Tensor]]:
         """Copies of the outputs of whole calls that lie at these addresses, by call."""
