@@ -69,7 +69,7 @@ def main(config: dict[str, Any], descriptors: list[int], leave: socket.socket) -
     die_with_parent(parent)  # also while it stands, when it cannot see that the socket is closed
     if config["caged"]:
         cage = Cage(**config["cage"])
-        enter(cage, isolated=config["isolated"])
+        enter(cage, isolated=config["isolated"], pairs=True)
         give(leave, neighbours=not config["isolated"] and cage.user is None)
         die_with_parent(parent)  # again: changing the user took it back
     leave.close()

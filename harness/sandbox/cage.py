@@ -84,10 +84,10 @@ def isolate(cage: Cage, root: str) -> None:
         namespaces.count_alone()
 
 
-def enter(cage: Cage, *, isolated: bool = False) -> None:
+def enter(cage: Cage, *, isolated: bool = False, pairs: bool = False) -> None:
     """Shut this process in; call it after fork and before foreign code. Raises OSError.
 
-    `isolated`: `isolate` was called before.
+    `isolated`: `isolate` was called before. `pairs`: `leave.give` follows, which limits pairs of sockets.
     """
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, cage.file_size)
@@ -104,7 +104,8 @@ def enter(cage: Cage, *, isolated: bool = False) -> None:
         _limit(resource.RLIMIT_NPROC, _tasks_of(os.getuid()) + _SLACK + cage.processes)
     landlock.restrict([*_SYSTEM, *cage.read], [cage.scratch], _DEVICES)
     if seccomp.available():
-        seccomp.install(seccomp.fence(metadata=isolated or cage.user is not None))
+        metadata = isolated or cage.user is not None
+        seccomp.install(seccomp.fence(metadata=metadata, pairs=pairs))
 
 
 def lockdown() -> None:

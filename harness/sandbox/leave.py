@@ -1,4 +1,4 @@
-"""New processes only by leave: the kernel asks somebody outside before each.
+"""New processes and pairs of sockets only by leave: the kernel asks somebody outside before each.
 
 A filter that a process is to install later can be forged by whoever holds the process. This one is there
 before foreign code is, and whether a new process or program may be is decided by who holds its listener:
@@ -27,13 +27,19 @@ _QUESTION_BYTES = 80
 _QUESTION = struct.Struct("=QI4xi4x8xI")
 """Number, thread that asks, system call, low word of its first argument."""
 _ANSWER = struct.Struct("=QqiI")
+_MOST_PAIRS = 64
+"""Pairs of sockets in the life of a tree. Each may hold some 0.4 MiB that no limit counts
+(net.core.wmem_default for each direction); an event loop of Python's has one."""
+_MOST_ANSWERS = 256
+"""At one go: whoever asks without end does not keep the keeper from watching."""
 
 
 def give(link: socket.socket, *, neighbours: bool) -> None:
     """Make new processes of this process, all its threads, depend on who is at the other end of `link`.
 
     With `neighbours`, processes of others are in reach: whose cores are chosen is asked for too. Where the
-    kernel knows no such filter, `link` is closed without a word.
+    kernel knows no such filter, `link` is closed without a word, and there are no pairs of sockets. Raises
+    OSError.
     """
     with link:
         if not seccomp.available():
@@ -41,19 +47,22 @@ def give(link: socket.socket, *, neighbours: bool) -> None:
         try:
             listener = seccomp.install(seccomp.asking(neighbours=neighbours), listen=True)
         except OSError:
+            seccomp.install(seccomp.mute(pairs=False))
             return
         socket.send_fds(link, [b"l"], [listener])
         os.close(listener)
+    seccomp.install(seccomp.mute(pairs=True))
 
 
 class Leave:
-    """The keeper's side: grants new processes until `lock`, none afterwards; and cores to threads of the
-    process that asks, always."""
+    """The keeper's side: grants new processes until `lock`, none afterwards; so many pairs of sockets; and
+    cores to threads of the process that asks, always."""
 
     def __init__(self, link: socket.socket) -> None:
         self._link: socket.socket | None = link
         self._listener: int | None = None
         self._locked = False
+        self._pairs = 0
 
     def lock(self) -> bool:
         """No more leave from now on; False where nobody asks for it."""
@@ -71,7 +80,9 @@ class Leave:
         """Answer who has asked; returns at once."""
         self._receive()
         poll = select.poll()
-        while self._listener is not None:
+        for _ in range(_MOST_ANSWERS):
+            if self._listener is None:
+                return
             poll.register(self._listener, select.POLLIN)
             ready = poll.poll(0)
             if not ready:
@@ -98,6 +109,9 @@ class Leave:
             number, thread, call, target = _QUESTION.unpack_from(question)
             if call == NUMBERS[MACHINE]["sched_setaffinity"]:
                 granted = os.path.exists(f"/proc/{thread}/task/{target}")  # noqa: PTH110
+            elif call == NUMBERS[MACHINE]["socketpair"]:
+                self._pairs += 1
+                granted = self._pairs <= _MOST_PAIRS
             else:
                 granted = not self._locked
             said = (0, 0, _CONTINUE) if granted else (0, -errno.EPERM, 0)

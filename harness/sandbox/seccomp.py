@@ -2,7 +2,8 @@
 
 Source: Documentation/userspace-api/seccomp_filter.rst; syscall numbers from the kernel's tables.
 Filters: `fence` for the whole life of a candidate, `freeze` from the moment that its calls are timed (no
-new processes, no new programs; threads are still allowed), `asking` where somebody outside decides that.
+new processes, no new programs; threads are still allowed), `asking` where somebody outside decides that,
+`mute` so that no descriptor is in no process.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from kernelwright.harness.sandbox.system import (
 _ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _SECCOMP_SYSCALL = {"x86_64": 317, "aarch64": 277}
 _ALWAYS = (
-    # networks; a pair of sockets could hold memory that no limit counts
-    "socket", "socketpair", "connect", "bind", "listen",
+    # networks
+    "socket", "connect", "bind", "listen",
     # other processes: their memory, files, signals, order
     "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "process_mrelease",
     "kcmp", "move_pages", "migrate_pages", "pidfd_open", "pidfd_send_signal", "pidfd_getfd",
@@ -56,6 +57,8 @@ _PROCESSES = ("fork", "vfork", "execve", "execveat")
 CLONE_PARENT, CLONE_THREAD = 0x8000, 0x10000
 CLONE_NEW_NAMESPACES = 0x7E020000
 _MSG_PEEK, _FIONREAD = 2, 0x541B
+_AF_UNIX, _BY_ADDRESS, _SO_SNDBUF = 1, 2, 7
+"""Of types of sockets, SOCK_DGRAM and SOCK_RAW have this bit, SOCK_STREAM and SOCK_SEQPACKET have not."""
 
 _LOAD, _EQUAL, _ANY_BIT, _AT_LEAST, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
 _ALLOW, _KILL, _ASK = 0x7FFF0000, 0x80000000, 0x7FC00000
@@ -82,14 +85,17 @@ def available() -> bool:
     return MACHINE in _ARCH
 
 
-def fence(*, metadata: bool) -> list[_Rule]:
+def fence(*, metadata: bool, pairs: bool = False) -> list[_Rule]:
     """For the whole life: no network, no tracing, no tampering with others, no namespaces.
 
     `metadata`: whether modes, owners and times may be set, because no file of the user's is in reach.
+    `pairs`: whether there may be pairs of sockets, because `asking` or `mute` follow; only such as speak to
+    one another and to nobody else, whatever address they name. They hold memory that no limit counts.
     """
     mine = (_EQUAL, os.getpid())
     return [
         *(_Rule(name, _deny()) for name in _ALWAYS),
+        *(_pairs() if pairs else (_Rule("socketpair", _deny()),)),
         # Without clone3 (whose flags a filter cannot see) glibc falls back to clone.
         _Rule("clone3", _deny(errno.ENOSYS)),
         _Rule("clone", _deny(), 0, (_ANY_BIT, CLONE_NEW_NAMESPACES | CLONE_PARENT)),
@@ -108,6 +114,14 @@ def fence(*, metadata: bool) -> list[_Rule]:
     ]
 
 
+def _pairs() -> list[_Rule]:
+    return [
+        _Rule("socketpair", _deny(), 0, (_EQUAL, _AF_UNIX), negate=True),
+        _Rule("socketpair", _deny(), 1, (_ANY_BIT, _BY_ADDRESS)),
+        _Rule("setsockopt", _deny(), 2, (_EQUAL, _SO_SNDBUF)),
+    ]
+
+
 def freeze() -> list[_Rule]:
     """While calls are timed: no new process, no new program."""
     return [
@@ -119,14 +133,23 @@ def freeze() -> list[_Rule]:
 
 
 def asking(*, neighbours: bool) -> list[_Rule]:
-    """Each new process and each new program needs leave from outside (`leave.py`).
+    """Each new process, each new program and each pair of sockets needs leave from outside (`leave.py`).
 
     `neighbours`: so do the cores of any thread by number, because processes of others are in reach.
     """
     return [
-        *(_Rule(name, _ASK) for name in _PROCESSES),
+        *(_Rule(name, _ASK) for name in (*_PROCESSES, "socketpair")),
         _Rule("clone", _ASK, 0, (_ANY_BIT, CLONE_THREAD), negate=True),
         *([_Rule("sched_setaffinity", _ASK, 0, (_EQUAL, 0), negate=True)] if neighbours else ()),
+    ]
+
+
+def mute(*, pairs: bool) -> list[_Rule]:
+    """No descriptor is sent: one that is under way belongs to no process, and no limit sees what it holds.
+    Without `pairs`, no pairs of sockets either."""
+    return [
+        *(_Rule(name, _deny()) for name in ("sendmsg", "sendmmsg")),
+        *(() if pairs else (_Rule("socketpair", _deny()),)),
     ]
 
 

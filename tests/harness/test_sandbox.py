@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from harness_sources import SECRET
 from kernelwright.harness import evaluate
 from kernelwright.harness.sandbox import Cage, Level, enter, landlock, level, lockdown, seccomp
 from kernelwright.harness.sandbox.cage import FIRST_USER, python_folders
+from kernelwright.harness.sandbox.leave import Leave, give
 from kernelwright.harness.sandbox.syscalls import NUMBERS
 from kernelwright.harness.sandbox.system import LIBC, effective_capabilities
 
@@ -60,7 +62,7 @@ def scratch(tmp_path: Path) -> Path:
 def inside(scratch: Path) -> Inside:
     """Runs a function in a caged child of ours, and returns what it returned."""
 
-    def run(action: Callable[[], Any], **limits: Any) -> Any:
+    def run(action: Callable[[], Any], *, leave: socket.socket | None = None, **limits: Any) -> Any:
         user = FIRST_USER + os.getpid() if level().own_user else None
         reader, writer = os.pipe()
         pid = os.fork()
@@ -68,7 +70,10 @@ def inside(scratch: Path) -> Inside:
             code = 1
             try:
                 os.close(reader)
-                enter(Cage(str(scratch), python_folders(), user=user, **limits))
+                cage = Cage(str(scratch), python_folders(), user=user, **limits)
+                enter(cage, pairs=leave is not None)
+                if leave is not None:
+                    give(leave, neighbours=False)
                 os.write(writer, json.dumps(action()).encode())
                 code = 0
             except BaseException as error:
@@ -249,6 +254,47 @@ def test_others_cannot_be_traced_or_read(inside: Inside):
 
     found = inside(tries)
     assert set(found.values()) == {"EPERM"}, found
+
+
+@needs_seccomp
+def test_a_pair_of_sockets_is_granted_so_often_and_carries_bytes_only(inside: Inside):
+    if not level().leave:
+        pytest.skip("nobody outside can be asked here")
+    keepers, theirs = socket.socketpair()
+    leave = Leave(keepers)
+    stop = threading.Event()
+
+    def serve() -> None:
+        while not stop.is_set():
+            select.select(leave.descriptors(), [], [], 0.01)
+            leave.serve()
+
+    def tries() -> list[object]:
+        kinds = [socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_STREAM]
+        families = [socket.AF_INET, socket.AF_UNIX]
+        found: list[object] = [
+            attempt(lambda f=f, k=k: socket.socketpair(f, k)) for f in families for k in kinds
+        ]
+        ours, other = socket.socketpair()
+        ours.sendall(b"bytes")
+        found += [other.recv(5).decode(), attempt(lambda: ours.connect("\0x"))]
+        found.append(attempt(lambda: socket.send_fds(ours, [b"x"], [0])))
+        found.append(attempt(lambda: ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)))
+        count = 0
+        while attempt(socket.socketpair) == "done":
+            count += 1
+        return [*found, count]
+
+    keeper = threading.Thread(target=serve)
+    keeper.start()
+    try:
+        found = inside(tries, leave=theirs)
+    finally:
+        stop.set()
+        keeper.join()
+        keepers.close()
+        theirs.close()
+    assert found == [*["EPERM"] * 5, "done", "bytes", "EPERM", "EPERM", "EPERM", 62]
 
 
 @needs_own_user

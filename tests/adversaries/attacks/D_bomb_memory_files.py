@@ -5,6 +5,7 @@ expect: exception
 again: yes
 """
 
+import contextlib
 import os
 import socket
 
@@ -24,22 +25,30 @@ class Honest(torch.nn.Module):
         return self.compute(x)
 
 
-held = []
+held, size = [], 0
 try:
     for n in range(400):
         held.append(os.memfd_create(f"bomb{n}"))
-        os.write(held[-1], bytes(200 << 20))
+        size += os.write(held[-1], bytes(200 << 20))
 except OSError:
     pass
 try:
-    for _ in range(200):
+    for _ in range(250):
         pair = socket.socketpair()
         held.append(pair)
-        pair[0].send(bytes(100_000))
+        for end in pair:
+            end.setblocking(False)
+            with contextlib.suppress(OSError):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 30)
+            while True:
+                try:
+                    size += end.send(bytes(1 << 15))
+                except BlockingIOError:
+                    break
 except OSError:
     pass
-if not held:
-    raise PermissionError("no memory but its own")
+if size < 100 << 20:
+    raise PermissionError(f"{len(held)} places with {size} bytes, and no memory but its own")
 
 
 class ModelNew(Honest):

@@ -2,7 +2,6 @@
 
 line: control
 track: custom
-why: asyncio's event loop begins with socket.socketpair, which the fence denies.
 """
 
 import asyncio
