@@ -5,7 +5,8 @@
 
 A bare path means its suite scaled down to a CPU (`kernelbench-cpu:PATH`). Each task is tried in the sandbox
 (with one GiB), then checked as by `kernelwright tasks check` in a process of its own, which is ended when it
-takes too long: what one task does, others do not feel. Nothing is timed here.
+takes too long: what one task does, others do not feel. Nothing is timed here. With `--keep FILE` what is
+found is kept, a line for each task, and a task of which the file tells, by its hash, is not tried again.
 """
 
 from __future__ import annotations
@@ -13,23 +14,27 @@ from __future__ import annotations
 import argparse
 import collections
 import datetime
+import json
 import multiprocessing
 import os
 import platform
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import torch
+import torch._dynamo  # an audit needs it: loaded here once, not by each process
 from rich.progress import track
 
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.peaks import device_facts
 from kernelwright.harness.vetting import Vetting
 from kernelwright.task_check import check
+from kernelwright.tasks import audits
 from kernelwright.tasks.errors import TaskError
 from kernelwright.tasks.foreign import find
 from kernelwright.tasks.load import load_suite
@@ -53,6 +58,16 @@ class Row:
     ran: bool
     audit: str = ""
     faults: tuple[str, ...] = ()
+    survivors: tuple[str, ...] = ()
+    """Mutants that pass for the task."""
+    left_out: int = 0
+    """Mutants that were not tried within the time of an audit."""
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> Row:
+        """The inverse of `asdict`, which JSON has made lists of."""
+        lists = {name: tuple(data[name]) for name in ("faults", "survivors")}
+        return Row(**{**data, **lists})
 
 
 @dataclass
@@ -71,25 +86,52 @@ class Found:
         return sum(row.ran for row in self.rows)
 
 
+class Kept:
+    """Rows of earlier calls, by the hash of the task's text, in a file of JSON lines; or none."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._rows: dict[str, Row] = {}
+        if path is not None and path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                entry = json.loads(line)
+                self._rows[entry["hash"]] = Row.from_json(entry["row"])
+
+    def of(self, task: Task) -> Row | None:
+        """What is known of this very text."""
+        return self._rows.get(task.hash)
+
+    def add(self, task: Task, row: Row) -> None:
+        """Write one row down, at once."""
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"hash": task.hash, "row": asdict(row)}) + "\n")
+
+
 def survey(spec: str, args: argparse.Namespace, deadline: float) -> Found:
     """Load and check a suite, as much of it as the deadline allows. Raises TaskError."""
     loaded = load_suite(spec)
     found = Found(
         _without_path(spec), suite_version(loaded.tasks), loaded.refused, len(loaded.tasks)
     )
+    kept = Kept(args.keep)
     with Vetting(memory=MEMORY, step_seconds=STEP_SECONDS) as vetting:
         for task in track(loaded.tasks, description=loaded.suite):
-            if time.monotonic() > deadline:
-                break
-            try:
-                vetting.vet(task)
-            except (TaskError, HarnessError) as error:
-                found.rows.append(Row(task.name, False, faults=(_short(str(error), task),)))
-                continue
-            found.rows.append(
-                Row(task.name, True, UNAUDITED) if args.run_only else checked(task, vetting, args)
-            )
+            row = kept.of(task)
+            if row is None and time.monotonic() < deadline:
+                row = tried(task, vetting, args)
+                kept.add(task, row)
+            found.rows += [row] if row is not None else []
     return found
+
+
+def tried(task: Task, vetting: Vetting, args: argparse.Namespace) -> Row:
+    """One task: in the sandbox first, then, unless running is all that is asked, before the audit."""
+    try:
+        vetting.vet(task)
+    except (TaskError, HarnessError) as error:
+        return Row(task.name, False, faults=(_short(str(error), task),))
+    return Row(task.name, True, UNAUDITED) if args.run_only else checked(task, vetting, args)
 
 
 def checked(task: Task, vetting: Vetting, args: argparse.Namespace) -> Row:
@@ -103,8 +145,9 @@ def checked(task: Task, vetting: Vetting, args: argparse.Namespace) -> Row:
             return Row(
                 task.name, True, UNAUDITED, (f"the check took more than {args.task_seconds:g} s",)
             )
-        ran, audit, faults = ours.recv()
-        return Row(task.name, ran, audit, tuple(_short(fault, task) for fault in faults))
+        ran, audit, faults, survivors, left_out = ours.recv()
+        shown = tuple(_short(fault, task) for fault in faults)
+        return Row(task.name, ran, audit, shown, survivors, left_out)
     except EOFError:
         process.join()
         return Row(task.name, False, faults=(f"the check ended with status {process.exitcode}",))
@@ -118,7 +161,9 @@ def _check(task: Task, vetting: Vetting, seconds: float, link: Connection) -> No
     torch.set_num_threads(1)  # small work, on a machine with other work
     facts = device_facts(len(os.sched_getaffinity(0)))
     one = check(task, facts, vetting, anew=True, audit_seconds=seconds)
-    link.send((one.shapes > 0, one.audit, one.faults))
+    record = audits.recorded(task) if one.audit else None
+    survivors = tuple(mutant.name for mutant in record.survivors) if record else ()
+    link.send((one.shapes > 0, one.audit, one.faults, survivors, record.left_out if record else 0))
 
 
 def report(found: Sequence[Found], command: str) -> str:
@@ -157,7 +202,9 @@ def _details(found: Found) -> Iterator[str]:
         ("Refused", [f"`{r.name}`: {r.reason}" for r in found.refused]),
         ("Not run", [_line(row) for row in found.rows if not row.ran]),
         ("Unjudged", [_line(row) for row in found.rows if row.ran and not row.audit]),
+        ("Unaudited", [_line(row) for row in found.rows if row.audit == UNAUDITED and row.faults]),
         ("Weak", [_line(row) for row in found.rows if row.audit == "weak"]),
+        ("Sound as far as the time went", [_line(row) for row in found.rows if _cut_short(row)]),
     )
     for title, lines in groups:
         if lines:
@@ -167,8 +214,13 @@ def _details(found: Found) -> Iterator[str]:
 
 
 def _line(row: Row) -> str:
-    faults = "; ".join(row.faults) if row.audit != "weak" else row.faults[-1].partition(",")[0]
-    return f"`{row.task.partition('/')[2]}`: {faults}"
+    said = "; ".join(row.survivors or row.faults)
+    left = f" ({row.left_out} mutants not tried)" if row.left_out else ""
+    return f"`{row.task.partition('/')[2]}`: {said}{left}"
+
+
+def _cut_short(row: Row) -> bool:
+    return row.audit == "sound" and row.left_out > 0
 
 
 def _short(fault: str, task: Task) -> str:
@@ -191,6 +243,7 @@ def main() -> int:
         "--task-seconds", type=float, default=90.0, help="of one check (default: 90)"
     )
     parser.add_argument("--minutes", type=float, default=120.0, help="for all (default: 120)")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="go on from what it tells")
     parser.add_argument("--run-only", action="store_true", help="in the sandbox, and no audit")
     parser.add_argument("--evidence", action="store_true", help=f"write {EVIDENCE.name} too")
     args = parser.parse_args()

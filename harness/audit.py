@@ -15,22 +15,20 @@ They run in this process: all are made from a reference that was vetted. Not for
 from __future__ import annotations
 
 import contextlib
-import signal
+import math
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from types import FrameType
 
 import torch
 from torch import nn
 
-from kernelwright.harness.answers import Answer, agree, answers, passes, same, telling
-from kernelwright.harness.comparison import compare
+from kernelwright.harness.answers import Answer, agree, answers, passes, same, telling, wrong
+from kernelwright.harness.limited import TooLong, limited
 from kernelwright.harness.oracle import Case, Oracle
 from kernelwright.harness.subject import exact
 from kernelwright.harness.vetting import vet
@@ -45,6 +43,8 @@ MOST_MUTANTS = 300
 MOST_SECONDS = 120.0
 """For one task; mutants that are not reached by then are counted as left out."""
 _MUTANT_SECONDS = 20.0
+"""Of processor time, for a mutant whose reference takes less; it is a mutant that never ends."""
+_TIMES_THE_REFERENCE = 4.0
 _LOWEST = -3e4
 """So low that it is no maximum and its exponential is 0, in the range of fp16."""
 Progress = Callable[[int, int], None]
@@ -119,16 +119,34 @@ class _Bench:
             all(_one_number(case.expected[i].value) for case in self.cases)
             for i in range(len(self.oracle.own.expected))
         ]
+        self.seconds = math.inf
 
     def check_itself(self) -> None:
-        """Raise TaskError where the reference itself, made anew like a mutant, would be killed."""
+        """Raise TaskError where the reference itself, made anew like a mutant, would be killed.
+
+        What it takes of the processor's time says how long a mutant may take.
+        """
         again = Mutant("the reference itself", "source", source=self.task.source + "\n")
-        if self.fate(again) == ("survived" if all(self.constant) else "equivalent"):
+        begun = time.process_time()
+        fate = self.fate(again)
+        self.seconds = max(_MUTANT_SECONDS, _TIMES_THE_REFERENCE * (time.process_time() - begun))
+        if fate == ("survived" if all(self.constant) else "equivalent"):
             return
+        found = self._first_wrong(again)
+        if found is not None and found.name != "own":
+            raise TaskError(
+                f"task {self.task.name}: the reference itself, in PyTorch, answers inputs '{found.name}'"
+                " outside the error budget, so a right kernel might be refused"
+            )
         raise TaskError(
             f"task {self.task.name}: the reference, built once more with the same state, gives other"
             " answers: what forward uses must be a parameter, a saved buffer, an input or a constant"
         )
+
+    def _first_wrong(self, again: Mutant) -> Case | None:
+        """The first case in which the reference, made anew, is not right."""
+        with _quiet(), self._reference(again) as reference:
+            return next((c for c in self.cases if self._rejected(again, reference, [c])), None)
 
     def fate_of_answer(self, answer: Answer) -> str:
         """`killed`, `equivalent` or `survived`."""
@@ -140,7 +158,7 @@ class _Bench:
     def fate(self, mutant: Mutant) -> str:
         """`killed`, `equivalent` or `survived`."""
         try:
-            with _quiet(), _limited(_MUTANT_SECONDS), self._reference(mutant) as reference:
+            with _quiet(), limited(self.seconds), self._reference(mutant) as reference:
                 cases = telling(self.cases)
                 if self._rejected(mutant, reference, cases):
                     return "killed"
@@ -148,15 +166,14 @@ class _Bench:
                     return "survived"
                 if self._rejected(mutant, reference, self.cases):
                     return "killed"
-        except (TaskError, _TooLong):
+        except (TaskError, TooLong):
             return "killed"
         return "survived" if all(self.constant) else "equivalent"
 
     def _rejected(self, mutant: Mutant, reference: Reference, cases: Sequence[Case]) -> bool:
         """Whether the judge rejects what the mutant computes in any of the cases."""
         model = self._model(mutant, reference)
-        answers = ((case, self._run(mutant, reference, model, case)) for case in cases)
-        return any(compare(case, outputs) is not None for case, outputs in answers)
+        return any(wrong(case, self._run(mutant, reference, model, case)) for case in cases)
 
     def _differs(self, mutant: Mutant, reference: Reference, cases: Sequence[Case]) -> bool:
         """Whether the mutant computes anything else than the reference does, in float64."""
@@ -346,29 +363,3 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-# -- a mutant may never end --------------------------------------------------------------------------
-
-
-class _TooLong(BaseException):
-    """A mutant ran out of time."""
-
-
-@contextlib.contextmanager
-def _limited(seconds: float) -> Iterator[None]:
-    """Raise _TooLong after so many seconds; only the main thread can be interrupted so."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise _TooLong
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)

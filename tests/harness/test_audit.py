@@ -1,6 +1,7 @@
 """The audit: planted weak tasks of each kind are found weak, sound ones sound; the cheap part refuses."""
 
 import textwrap
+import time
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,9 @@ import torch
 from kernelwright.harness import answers, audit
 from kernelwright.harness.answers import known_weak, refuse_weak, weakness
 from kernelwright.harness.candidate import Candidate
+from kernelwright.harness.comparison import compare
 from kernelwright.harness.evaluate import Evaluator
+from kernelwright.harness.limited import TooLong, limited
 from kernelwright.harness.oracle import Oracle
 from kernelwright.tasks import audits
 from kernelwright.tasks.audits import AuditRecord, MutantFound
@@ -191,6 +194,40 @@ def test_a_mutant_that_never_ends_is_killed(monkeypatch: pytest.MonkeyPatch):
     planted = task("i = 0\nwhile i < 3:\n    x = torch.tanh(x) * 1.5\n    i += 1\nreturn x")
     record = audit.audit(planted)
     assert record.verdict == "sound", survivors(record)
+
+
+def test_waiting_for_the_processor_is_no_endless_loop() -> None:
+    with limited(0.05):
+        time.sleep(0.1)
+    with pytest.raises(TooLong), limited(0.02):
+        time.sleep(5)
+    with pytest.raises(TooLong), limited(0.02):
+        while True:
+            pass
+
+
+def test_a_reference_that_fails_before_its_own_judge_is_told_where() -> None:
+    planted = task(
+        "return torch.tanh(x) if x.is_contiguous() else torch.tanh(x) + 0.1",
+        "torch.randn(2, 3, 4, 5)",
+    )
+    with pytest.raises(TaskError, match=r"answers inputs 'permuted' outside the error budget"):
+        audit.audit(planted)
+
+
+def test_the_short_way_to_wrong_is_that_of_the_judge() -> None:
+    judge = oracle(task("return torch.tanh(x * 3 + 1)"))
+    seen = set()
+    for case in judge.cases():
+        for answer in [answers.Answer("right", answers.right), *answers.answers(judge)]:
+            outputs = answer.make(case)
+            if outputs is None:
+                continue
+            for given in (outputs, [outputs[0][..., :-1]], [outputs[0].double()], []):
+                found = answers.wrong(case, given)
+                assert found == (compare(case, given) is not None)
+                seen.add(found)
+    assert seen == {False, True}
 
 
 def test_the_reference_and_the_random_state_stay_as_they_were():
