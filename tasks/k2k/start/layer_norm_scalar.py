@@ -1,4 +1,8 @@
-"""Layer norm with a loop for the mean, one for the variance and one for the rest; threads share the rows."""
+"""Layer norm with a loop for the mean, one for the variance and one for the rest; threads share the rows.
+
+Sums are in double: one after the other in float, they miss the mean of a row of equal numbers by so much
+that its variance is not zero.
+"""
 
 import torch
 from torch import nn
@@ -15,12 +19,15 @@ extern "C" void layer_norm(const float* x, const float* weight, const float* bia
     for (long r = 0; r < rows; r++) {
         const float* in = x + r * width;
         float* out = y + r * width;
-        float sum = 0.0f;
+        double sum = 0.0;
         for (long c = 0; c < width; c++) sum += in[c];
-        const float mean = sum / width;
-        float squares = 0.0f;
-        for (long c = 0; c < width; c++) squares += (in[c] - mean) * (in[c] - mean);
-        const float scale = 1.0f / std::sqrt(squares / width + eps);
+        const float mean = static_cast<float>(sum / width);
+        double squares = 0.0;
+        for (long c = 0; c < width; c++) {
+            const double far = in[c] - mean;
+            squares += far * far;
+        }
+        const float scale = static_cast<float>(1.0 / std::sqrt(squares / width + eps));
         for (long c = 0; c < width; c++) out[c] = (in[c] - mean) * scale * weight[c] + bias[c];
     }
 }
