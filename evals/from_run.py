@@ -20,6 +20,7 @@ from kernelwright.agents.events import read as read_log
 from kernelwright.agents.roles import Attempt
 from kernelwright.agents.run_state import START, RunState
 from kernelwright.evals.attempts import attempts_of, note_of, turned_down
+from kernelwright.evals.outcome import SHAPES_UNTIMED
 from kernelwright.evals.record import (
     BatchRecord,
     Cost,
@@ -181,7 +182,7 @@ def _result(run: _Run) -> TaskResult:
         reasons["spent.usd"] = "a call of unknown cost: no price, or no count of tokens"
     if spent.tokens is None:
         reasons["spent.tokens"] = "a model does not say how many tokens it used"
-    reasons["shapes"] = "other shapes are checked, not timed"
+    reasons["shapes"] = SHAPES_UNTIMED
     return TaskResult(
         task=task.name,
         device=_device(run),

@@ -50,7 +50,7 @@ class Figures:
     """All figures of some tasks, by name."""
 
     general: Mapping[str, Estimate]
-    """`correct`, `roofline`, `own_time`, `usd_per_kernel`, `minutes_per_kernel`, `pass@k`."""
+    """`correct`, `roofline`, `own_time`, `any_shape`, `usd_per_kernel`, `minutes_per_kernel`, `pass@k`."""
     speed: Mapping[Baseline, Mapping[str, Estimate]]
     """By baseline: `fast_0` ... `fast_2`, `geomean_all`, `geomean_fallback`, `geomean_correct`, `median`,
     `p75`, `mean`, `sol`, `generalization`."""
@@ -78,6 +78,11 @@ def general(results: Sequence[TaskResult]) -> dict[str, Estimate]:
         "correct": correct,
         "roofline": _share(results, outcome.roofline),
         "own_time": _share(results, outcome.own_time),
+        "any_shape": estimate(
+            _columns(np.array([outcome.any_shape(r) for r in results], dtype=np.float64)),
+            _mean,
+            share=True,
+        ),
         "usd_per_kernel": _per_kernel(results, lambda r: r.spent.usd, 1.0),
         "minutes_per_kernel": _per_kernel(results, lambda r: r.spent.wall_s, 1 / 60),
         **{f"pass@{k}": _pass_at_k(results, k) for k in PASS_K},

@@ -79,6 +79,19 @@ def own_time(result: TaskResult) -> float | None:
     return result.best.own_time_share if result.best else None
 
 
+SHAPES_UNTIMED = "hidden shapes are small, made for checks: a speed there would tell of their size"
+"""Why speedups by shape are unknown."""
+
+
+def any_shape(result: TaskResult) -> bool:
+    """Whether a correct kernel computed what it was not shown: it may raise an error there instead.
+
+    The harness tries hidden shapes, and in a final judgement a smaller batch (`harness/checks.py`).
+    """
+    findings = result.best.verdict.findings if result.best else ()
+    return result.correct and all(finding.code != "fixed_shape" for finding in findings)
+
+
 def generalization(result: TaskResult, baseline: Baseline) -> float | None:
     """Geometric mean speedup at shown shapes / that at hidden ones: above 1, it was made for what was shown.
 

@@ -30,7 +30,7 @@ function nothing(entry) {
     against[baseline] = Object.fromEntries(Object.keys(entry.figures.against[baseline]).map((name) =>
       [name, name.startsWith("fast_") ? zero : ["geomean_correct", "sol", "generalization"].includes(name) ? blank : one]));
   }
-  return { correct: zero, roofline: blank, own_time: blank, usd_per_kernel: blank, minutes_per_kernel: blank, against };
+  return { correct: zero, roofline: blank, own_time: blank, any_shape: zero, usd_per_kernel: blank, minutes_per_kernel: blank, against };
 }
 
 function curvesOf(tasks, entry) {

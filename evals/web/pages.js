@@ -14,7 +14,7 @@ function runPage({ board }, id) {
   const all = el("table", { class: "figures" }, el("caption", { class: "hidden" }, "All figures"), el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Figure"), board.baselines.map((b) => el("th", { scope: "col", class: "number" }, `vs ${b}`)))),
     el("tbody", {}, names.map(([name, said]) => el("tr", {}, el("th", { scope: "row" }, meaning[name] || name),
       board.baselines.map((b) => el("td", { class: "number" }, figure(f.against[b][name], said)))))));
-  const general = [["correct", "correct", share], ["roofline", "share of roofline", share], ["own_time", "own-time share", share], ["usd_per_kernel", "dollars a correct kernel", dollars], ["minutes_per_kernel", "minutes a correct kernel", minutes], ["pass@1", "pass@1", share], ["pass@5", "pass@5", share], ["pass@10", "pass@10", share]];
+  const general = [["correct", "correct", share], ["roofline", "share of roofline", share], ["own_time", "own-time share", share], ["any_shape", "right at shapes not shown", share], ["usd_per_kernel", "dollars a correct kernel", dollars], ["minutes_per_kernel", "minutes a correct kernel", minutes], ["pass@1", "pass@1", share], ["pass@5", "pass@5", share], ["pass@10", "pass@10", share]];
   return el("div", {},
     el("div", { class: "lead" }, el("h1", {}, entry.label), el("p", {}, `${entry.n} tasks of ${suiteName(entry)} on ${deviceName(entry)}. `, Object.entries(entry.states).map(([s, n]) => `${n} ${words(s)}`).join(", "), ".")),
     el("div", { class: "pair" },

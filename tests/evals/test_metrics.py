@@ -15,7 +15,7 @@ from kernelwright.evals import formulas, outcome
 from kernelwright.evals.estimate import draws, estimate
 from kernelwright.evals.metrics import curve, figures, general, slices, speed
 from kernelwright.evals.record import Cost, Samples, ShapeSpeedups
-from kernelwright.harness.verdict import Speedup
+from kernelwright.harness.verdict import Finding, Speedup
 
 P = (0.0, 0.5, 0.8, 1.0, 1.5, 2.0)
 
@@ -77,6 +77,19 @@ def test_numbers_worked_out_on_paper():
     assert found["geomean_fallback"].value == pytest.approx(2.0)  # 2 * 1 * 1 * 8
     assert found["median"].value == 1.5
     assert found["mean"].value == pytest.approx(2.875)
+
+
+def test_kernels_that_refuse_shapes_which_they_were_not_shown():
+    refuses = Finding("fixed_shape", "raises an error at sizes that the task does not show", "note")
+    results = [
+        result("core/any", kernel(2.0)),
+        result("core/fixed", kernel(8.0, notes=(refuses,))),
+        result("core/none"),
+        result("core/other", kernel(0.5)),
+    ]
+    assert general(results)["any_shape"].value == 0.5
+    assert general(results[1:3])["any_shape"].value == 0.0
+    assert general(results[1:2])["correct"].value == 1.0
 
 
 def test_times_as_kernelbench_has_them():

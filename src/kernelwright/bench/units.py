@@ -11,6 +11,7 @@ from kernelwright.bench.plan import Plan
 from kernelwright.evals.batch import AGAIN, broken_off
 from kernelwright.evals.from_run import is_run, no_own_time, task_result
 from kernelwright.evals.judge import candidate_in, verdict_in
+from kernelwright.evals.outcome import SHAPES_UNTIMED
 from kernelwright.evals.pool import Ended, Unit
 from kernelwright.evals.purse import Purse, budget_words
 from kernelwright.evals.record import AttemptRow, Attempts, Cost, Kernel, Samples, TaskResult
@@ -138,7 +139,7 @@ _WHY_UNKNOWN = {
     "best.parent": "only the kernel itself is known",
     "best.floor_ms": "the verdict tells the share of the floor",
     "best.bundle": "no bundle was made",
-    "shapes": "other shapes are checked, not timed",
+    "shapes": SHAPES_UNTIMED,
 }
 
 
