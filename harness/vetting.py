@@ -36,6 +36,11 @@ from kernelwright.tasks.task import Task
 STEP_SECONDS = 60.0
 """Each of the steps may take so long, on a machine that may be busy."""
 _LEAST_MEMORY = 1 << 30
+_OFFLINE = re.compile(
+    r"name resolution|Name or service|Network is (unreachable|down)|URLError|socket\.gaierror"
+    r"|Connection(Refused)?Error|Max retries exceeded"
+)
+"""What the standard library, and clients built on it, say where there is no network."""
 _STEPS = ("the file", "get_init_inputs or Model", "get_inputs", "Model.forward")
 _DRIVER = """
 import torch
@@ -123,6 +128,8 @@ class Vetting:
         """The fault as one line that begins with the file."""
         where = str(task.path or task.name)
         first = fault.message.strip().partition("\n")[0]
+        if _OFFLINE.search(first):
+            first += "; tasks are tried without network"
         if fault.code == "timeout":
             return f"{where}: {step} does not end within {self._seconds:.0f} s"
         kind, _, text = first.partition(": ")

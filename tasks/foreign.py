@@ -1,6 +1,7 @@
 """Suites of others by name: where a checkout lies, and which part of it in which form.
 
   ../KernelBench                               a folder that a loader recognises
+  ../mine                                      a folder of task files that no other does
   kernelbench:../KernelBench                   the same, said
   kernelbench:../KernelBench/level1/19_ReLU    one task of it
   kernelbench-level1:../KernelBench            the tasks of one level
@@ -104,7 +105,10 @@ def find(spec: str) -> Foreign | None:
     root = Path(spec).expanduser()
     if not root.is_dir():
         return None
-    able = [loader for loader in _loaders() if loader.recognises(root)]
+    *known, plain = _loaders()
+    able = [loader for loader in known if loader.recognises(root)]
+    if not able and plain.recognises(root):
+        able = [plain]
     if len(able) > 1:
         names = " or ".join(f"{loader.name}:{spec}" for loader in able)
         raise TaskError(f"{spec} could be of several suites: say {names}")

@@ -1,4 +1,7 @@
-"""A folder of plain task files, as `kernelwright tasks import` writes them, and anybody may."""
+"""A folder of plain task files, as `kernelwright tasks import` writes them, and anybody may.
+
+`suite.json` names it. A folder without that is called by its own name, where it holds a task file at all.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 from pathlib import Path
 
 from kernelwright.tasks.errors import TaskError
-from kernelwright.tasks.load import read_task
+from kernelwright.tasks.load import read_task, suites
 from kernelwright.tasks.loaders.loader import Loaded
 from kernelwright.tasks.loaders.reading import collect, counted
 from kernelwright.tasks.task import Task
@@ -36,8 +39,40 @@ class Imported:
         def read(name: str) -> Task:
             return read_task(root / f"{name.partition('/')[2]}.py", name)
 
-        files = sorted((f for f in root.glob("*.py") if f.name[0] not in "._"), key=counted)
-        return collect(suite, ((file.stem, read) for file in files), root)
+        return collect(suite, ((file.stem, read) for file in _files(root)), root)
+
+
+class Folder:
+    """Each `.py` file in a folder that nothing else is known of is a task, or is refused."""
+
+    name = "folder"
+
+    def recognises(self, root: Path) -> bool:
+        """Whether a file there looks like a task."""
+        return not (root / MARKER).exists() and any(map(_looks_like_a_task, _files(root)))
+
+    def load(self, root: Path) -> Loaded:
+        """All tasks. Raises TaskError where nothing is there."""
+        own = root.resolve().name
+        usable = own.replace("-", "_").isidentifier() and own not in suites()
+        files = _files(root)
+
+        def read(name: str) -> Task:
+            return read_task(root / f"{name.partition('/')[2]}.py", name)
+
+        return collect(own if usable else self.name, ((f.stem, read) for f in files), root)
+
+
+def _files(root: Path) -> list[Path]:
+    return sorted((f for f in root.glob("*.py") if f.name[0] not in "._"), key=counted)
+
+
+def _looks_like_a_task(file: Path) -> bool:
+    try:
+        text = file.read_bytes()
+    except OSError:
+        return False
+    return b"class Model" in text and b"def get_inputs" in text
 
 
 def _suite(root: Path) -> str | None:

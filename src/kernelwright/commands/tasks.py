@@ -35,6 +35,9 @@ SUITES = (
     " suite: PATH, or kernelbench-cpu:PATH (docs/suites.md)"
 )
 
+DRAW = "hgemm-cpu-12-seed1"
+"""Made by code, and small enough to run anywhere: checked as a sample of its kind."""
+
 
 def add_parser(commands: Subparsers) -> None:
     """Declare `tasks list [SUITE]`, `tasks show TASK`, and `tasks audit` and `check SUITE_OR_TASK`."""
@@ -68,7 +71,11 @@ def add_parser(commands: Subparsers) -> None:
         "check", help="whether tasks run, are sound and have a floor; status 1 if one is not fit"
     )
     checking.add_argument(
-        "tasks", metavar="SUITE_OR_TASK", help="a suite, a .py file, or a name from `tasks list`"
+        "tasks",
+        nargs="*",
+        metavar="SUITE_OR_TASK",
+        help="suites, .py files, or names from `tasks list` (default: all own suites, and"
+        f" {DRAW} of those that are made by code)",
     )
     checking.add_argument("--audit", action="store_true", help="audit all anew, known or not")
     checking.add_argument(
@@ -122,7 +129,8 @@ def _show(args: argparse.Namespace, console: Console) -> int:
 
 def _audit(args: argparse.Namespace, console: Console) -> int:
     """Audit one task or a suite; 0 when all are sound, 1 when some are weak."""
-    tasks = _loaded(args.tasks).tasks
+    loaded = _loaded(args.tasks)
+    tasks = loaded.tasks
     from kernelwright.harness.audit import MOST_MUTANTS, audit
 
     width = max(len(task.name) for task in tasks)
@@ -143,6 +151,7 @@ def _audit(args: argparse.Namespace, console: Console) -> int:
                 if len(tasks) == 1:
                     raise
                 faults.append(str(error))
+                console.show(f"{task.name:{width}}  cannot be judged: {error}")
                 continue
             audits.keep(record)
             records.append(record)
@@ -150,6 +159,8 @@ def _audit(args: argparse.Namespace, console: Console) -> int:
                 console.show(line)
     if args.out is not None:
         audits.write(args.out, records)
+    for line in _refusals(loaded):
+        console.show(line)
     result = audits.summary(records)
     console.emit(result)
     if faults:
@@ -162,9 +173,10 @@ def _audit(args: argparse.Namespace, console: Console) -> int:
 
 
 def _check(args: argparse.Namespace, console: Console) -> int:
-    """Check one task or a suite, a line for each; 0 when all are fit, 1 when some are not."""
-    loaded = _loaded(args.tasks)
-    tasks = loaded.tasks
+    """Check tasks and suites, a line for each task; 0 when all are fit, 1 when some are not."""
+    everything = [_loaded(name) for name in args.tasks or (*suites(), DRAW)]
+    tasks = [task for loaded in everything for task in loaded.tasks]
+    refused = [refusal for loaded in everything for refusal in loaded.refused]
     from kernelwright.harness.audit import MOST_SECONDS
     from kernelwright.harness.peaks import device_facts
     from kernelwright.harness.vetting import Vetting
@@ -197,19 +209,20 @@ def _check(args: argparse.Namespace, console: Console) -> int:
             "tasks": [one.to_json() for one in found],
             "fit": len(found) - unfit,
             "unfit": unfit,
-            "refused": [asdict(refusal) for refusal in loaded.refused],
+            "refused": [asdict(refusal) for refusal in refused],
         }
     )
-    for line in _refusals(loaded):
-        console.show(line)
+    for loaded in everything:
+        for line in _refusals(loaded):
+            console.show(line)
     if len(found) > 1:
         ran = sum(one.shapes > 0 for one in found)
         weak = sum(one.audit == "weak" for one in found)
         console.show(
-            f"{len(found)} loaded, {len(loaded.refused)} refused; {ran} run here, {weak} weak;"
+            f"{len(found)} loaded, {len(refused)} refused; {ran} run here, {weak} weak;"
             f" {len(found) - unfit} fit, {unfit} unfit"
         )
-    return 1 if unfit or loaded.refused else 0
+    return 1 if unfit or refused else 0
 
 
 def _loaded(name: str) -> Loaded:

@@ -75,3 +75,26 @@ def test_what_is_wrong_with_a_name(root: Path, tmp_path: Path, name: str, said: 
     with pytest.raises(TaskError, match=said) as raised:
         load_task(name) if "level" in name.partition(":")[2] else load_suite(name)
     assert "\n" not in str(raised.value)
+
+
+def test_a_folder_of_task_files_is_a_suite_by_its_own_name(tmp_path: Path) -> None:
+    folder = tmp_path / "my-ops"
+    folder.mkdir()
+    assert not is_suite(str(folder))
+    good = (kernelbench(tmp_path / "bench") / "KernelBench/level1/10_ReLU_scale.py").read_text()
+    (folder / "good.py").write_text(good)
+    (folder / "broken.py").write_text(good + "def (")
+    (folder / "helper.py").write_text("import torch\n")
+    (folder / "_hidden.py").write_text(good)
+    found = load_suite(str(folder))
+    assert [task.name for task in found.tasks] == ["my-ops/good"]
+    assert [refusal.name for refusal in found.refused] == ["broken", "helper"]
+    (task,) = found.tasks
+    assert task.spec is not None and load_task(task.spec) == task
+    assert suite_of(task) == f"folder:{folder}"
+    (cpu,) = list_suite(f"folder-cpu:{folder}")
+    assert cpu.name == "my-ops-cpu/good"
+    core = folder.rename(tmp_path / "core")
+    assert [task.name for task in load_suite(str(core)).tasks] == ["folder/good"]
+    (core / "suite.json").write_text('{"suite": "named"}')
+    assert [task.name for task in load_suite(str(core)).tasks] == ["named/good"]
