@@ -14,6 +14,7 @@ Times and speedups in the evidence mean something on a quiet machine only; the c
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import signal
@@ -39,7 +40,7 @@ from kernelwright.tasks.load import list_suite
 EVIDENCE = Path(__file__).resolve().parents[1] / "evals" / "evidence"
 NAME = "killed-batch"
 _GONE_S = 20.0
-_LOOK_S = 0.2
+_LOOK_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,8 @@ def pick(number: int) -> list[str]:
 
 def state(folder: Path) -> State:
     """What lies in the folder of a batch."""
-    record = read(folder) if (folder / FILE_NAME).is_file() else None
-    results = record.results if record else ()
-    kept = {r.task: r.model_dump_json() for r in results if r.state not in AGAIN}
-    logs = sorted((folder / "runs").rglob("run.db"))
-    return State(kept, {str(log.parent.relative_to(folder)): _events(log) for log in logs})
+    logs = {str(log.parent.relative_to(folder)): _events(log) for log in _logs(folder)}
+    return State(_standing(folder), logs)
 
 
 def session(
@@ -116,7 +114,7 @@ def session(
         batch = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr)
     crew: list[Process] = []
     while batch.poll() is None:
-        if how is not None and len((now := state(folder)).results) >= done and _under_way(now):
+        if how is not None and _amid(folder, done):
             crew = list(_family(batch.pid))
             batch.send_signal(how)
             break
@@ -213,6 +211,34 @@ def report(
         table.strip().replace("\n#", "\n##"),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _amid(folder: Path, done: int) -> bool:
+    """Whether so many results stand and a candidate is being judged.
+
+    This runs beside timings: it reads the record where that has changed, and then one log.
+    """
+    file = folder / FILE_NAME
+    if not file.is_file() or _count(folder, file.stat().st_mtime_ns) < done:
+        return False
+    latest = max(_logs(folder), key=lambda log: log.parent.stat().st_mtime_ns, default=None)
+    return latest is not None and bool(_under_way(State({}, {"": _events(latest)})))
+
+
+@functools.lru_cache(maxsize=1)
+def _count(folder: Path, changed: int) -> int:
+    return len(_standing(folder))
+
+
+def _standing(folder: Path) -> dict[str, str]:
+    if not (folder / FILE_NAME).is_file():
+        return {}
+    results = read(folder).results
+    return {r.task: r.model_dump_json() for r in results if r.state not in AGAIN}
+
+
+def _logs(folder: Path) -> list[Path]:
+    return sorted((folder / "runs").rglob("run.db"))
 
 
 def _under_way(now: State) -> list[str]:
