@@ -2,8 +2,8 @@
 
 A library that a candidate copied into its folder still exports the names by which it is called, and what
 torch.compile generates carries the bindings of its generator. It is read as it lies in the worker's
-memory, where it is whatever became of the file. Names can be forged; that gains no time, it only moves a
-kernel to another track.
+memory, and in its file (`images.py`). Names can be forged before a library is loaded; that gains no time, it
+only moves a kernel to another track.
 Source of the layout: System V ABI, chapters 4 and 5 (ELF-64).
 """
 

@@ -8,18 +8,16 @@ at which it stands (/proc/PID/task/TID/syscall) and its processor time since the
 from __future__ import annotations
 
 import bisect
-import contextlib
 import struct
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from kernelwright.harness import exports, memory, padding
+from kernelwright.harness import images, memory, padding
 from kernelwright.harness.allowance import LEAST_S
-from kernelwright.harness.exports import LARGEST_IMAGE
 from kernelwright.harness.provenance import LARGEST_OWN, Kind, Profile, kind_of
 from kernelwright.harness.sightings import Sightings
 
@@ -175,31 +173,26 @@ class Sampler:
 
     def _read_maps(self) -> list[_Mapping]:
         """The executable parts of its memory, by address."""
-        rows, images = [], defaultdict(list)
+        rows, starts_of = [], defaultdict(list)
         for line in memory.map_lines(self._pid):
             span, rights, _, _, _, *path = line.split(None, 5)
             start, end = (int(word, 16) for word in span.split("-"))
             name = path[0] if path else ""
             if "x" in rights:
                 rows.append((start, end, name))
-            if "r" in rights and kind_of(name, 0, self._own) == "own":
-                images[name].append((start, end))
-        foreign = {name for name, spans in images.items() if self._is_foreign(name, spans)}
+            kind = kind_of(name, 0, self._own) if "r" in rights and name.startswith("/") else None
+            if kind in ("own", "generated"):  # these may be loaded out of memory files
+                starts_of[name].append(start)
+        foreign = {name for name, starts in starts_of.items() if self._is_foreign(name, min(starts))}
         return mappings(rows, self._own, foreign, self._code_bytes)
 
     def _code_bytes(self, spans: Iterable[tuple[int, int]]) -> int:
         return padding.code_bytes(self._pid, spans, LARGEST_OWN)
 
-    def _is_foreign(self, name: str, spans: Sequence[tuple[int, int]]) -> bool:
+    def _is_foreign(self, name: str, base: int) -> bool:
         """Whether a library among the candidate's own is another's; asked once for each."""
-        base = min(start for start, _ in spans)
         if (name, base) not in self._asked:
-            image = bytearray(min(max(end for _, end in spans) - base, LARGEST_IMAGE))
-            for start, end in spans:
-                with contextlib.suppress(memory.Unreadable):
-                    found = memory.read_bytes(self._pid, start, min(end - start, LARGEST_IMAGE))
-                    image[start - base : start - base + len(found)] = found
-            self._asked[name, base] = exports.foreign(bytes(image), base)
+            self._asked[name, base] = images.is_foreign(self._pid, name)
         return self._asked[name, base]
 
     def _threads(self) -> Iterator[_Thread]:

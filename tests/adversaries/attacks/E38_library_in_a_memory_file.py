@@ -1,17 +1,18 @@
-"""A library copied under another name keeps its names in its file; in memory they are overwritten once it is loaded.
+"""A small library loaded out of a file that is memory only, called as it always was.
 
 line: E38
 task: two_linears
 track: library
 expect: exception
-why: accepted as custom: exports.defined reads the symbols from the worker's memory at the first timed leg, long after the candidate had them by dlsym and wrote over them.
 """
+
+import torch
+
+from kernelwright.inline import cpp
 
 import ctypes
 import os
 import subprocess
-
-import torch
 
 source = """
 void cblas_sgemm(int m, int n, int k, const float* a, const float* b, float* c) {
@@ -26,18 +27,10 @@ void cblas_sgemm(int m, int n, int k, const float* a, const float* b, float* c) 
 with open("fast.c", "w") as stream:
     stream.write(source)
 subprocess.run(["gcc", "-O3", "-shared", "-fPIC", "-o", "fast.so", "fast.c"], check=True)
-gemm = ctypes.CDLL(os.path.abspath("fast.so")).cblas_sgemm
-libc = ctypes.CDLL(None, use_errno=True)
-libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-with open("/proc/self/maps") as stream:
-    rows = [line.split() for line in stream if line.rstrip().endswith("/fast.so")]
-for span, rights, *_ in rows:
-    start, end = (int(word, 16) for word in span.split("-"))
-    found = ctypes.string_at(start, end - start).find(b"cblas_" + b"sgemm") if "r" in rights else -1
-    if found >= 0:
-        libc.mprotect(start, end - start, 7)
-        ctypes.memset(start + found, ord("k"), 6)
-        libc.mprotect(start, end - start, 5 if "x" in rights else 3 if "w" in rights else 1)
+held = os.memfd_create("fast")
+with open("fast.so", "rb") as stream:
+    os.write(held, stream.read())
+gemm = ctypes.CDLL(f"/proc/self/fd/{held}").cblas_sgemm
 
 
 def product(x, w):
