@@ -128,14 +128,13 @@ class Vetting:
         """The fault as one line that begins with the file."""
         where = str(task.path or task.name)
         first = fault.message.strip().partition("\n")[0]
-        if _OFFLINE.search(first):
-            first += "; tasks are tried without network"
+        hint = "; tasks are tried without network" if _OFFLINE.search(first) else ""
         if fault.code == "timeout":
             return f"{where}: {step} does not end within {self._seconds:.0f} s"
         kind, _, text = first.partition(": ")
         if fault.code == "exception" and kind == "TaskError":  # it names the file itself
-            return re.sub(r" \(line \d+\)$", "", text)
-        return f"{where}: {step}, tried in the sandbox: {first}"
+            return re.sub(r" \(line \d+\)$", "", text) + hint
+        return f"{where}: {step}, tried in the sandbox: {first}{hint}"
 
 
 def vet(task: Task) -> None:
