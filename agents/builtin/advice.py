@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from kernelwright.agents.builtin.strategy import STRATEGIES, Strategy, name_of
 from kernelwright.agents.roles import Advice, Attempt, Brief
+
+if TYPE_CHECKING:
+    from kernelwright.agents.builtin.gpu.compile import GpuStrategy
 
 
 def advise(brief: Brief, attempt: Attempt) -> Advice:
     """Correction advice for a rejected attempt, optimization advice for an accepted one."""
     if attempt.verdict.accepted:
         return _optimize(brief, attempt)
-    return _correct(attempt)
+    return _correct(brief, attempt)
 
 
-def _correct(attempt: Attempt) -> Advice:
+def _correct(brief: Brief, attempt: Attempt) -> Advice:
     verdict = attempt.verdict
     errors = verdict.errors
     cause = errors[0].message if errors else f"stopped at {verdict.stage}"
     name = name_of(attempt.candidate)
-    if verdict.stage == "correctness":
+    if verdict.stage == "correctness" and brief.language == "cpp":
         return Advice(
             "correct",
             cause,
@@ -37,7 +43,7 @@ def _optimize(brief: Brief, attempt: Attempt) -> Advice:
     verdict = attempt.verdict
     roof = verdict.roofline
     tried = {name_of(a.candidate) for a in brief.history} | {name_of(attempt.candidate)}
-    left = [s for s in STRATEGIES if s.name not in tried]
+    left = [s for s in _known(brief.language) if s.name not in tried]
     if roof is None:
         bound, fraction = "unknown", None
     else:
@@ -60,7 +66,15 @@ def _optimize(brief: Brief, attempt: Attempt) -> Advice:
     )
 
 
-def _chosen(bound: str, left: list[Strategy]) -> Strategy:
+def _known(language: str) -> Sequence[Strategy | GpuStrategy]:
+    if language == "cpp":
+        return STRATEGIES
+    from kernelwright.agents.builtin.gpu.compile import STRATEGIES as OF_GPU
+
+    return OF_GPU
+
+
+def _chosen(bound: str, left: Sequence[Strategy | GpuStrategy]) -> Strategy | GpuStrategy:
     preferred = ("fused", "two-pass-variance") if bound == "memory" else ("fused", "library")
     for name in preferred:
         for strategy in left:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from kernelwright.agents.builtin.advice import advise
 from kernelwright.agents.builtin.compile import Compiled, compile_traced
@@ -19,6 +20,9 @@ from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.device import DeviceFacts
 from kernelwright.tasks.task import Task
 
+if TYPE_CHECKING:
+    from kernelwright.agents.builtin.gpu.compile import GpuStrategy
+
 
 class BuiltinCoder:
     """Writes one candidate a turn: the next strategy whose code has not been tried."""
@@ -29,23 +33,20 @@ class BuiltinCoder:
             return self._propose(brief)
 
     def _propose(self, brief: Brief) -> Proposal:
-        if brief.language != "cpp":
-            raise NoIdea(f"the built-in model writes C++, not {brief.language}; {OTHER_MODEL}")
         if brief.task.meta.backward:
             raise NoIdea(f"the built-in model writes no backward passes; {OTHER_MODEL}")
         traced = _traced(brief.task)
         others, untraced = _other_shapes(brief.task)
         tried = {_body(a.candidate) for a in brief.history}
         directive = brief.advice.directive if brief.advice else {}
-        for strategy in order(directive):
-            compiled = _compiled(traced, others, strategy, brief.device)
+        for strategy, compiled in _all_compiled(brief, traced, others, directive):
             idle = worthless(compiled.plan.stages)
             if idle:
                 raise NoIdea(
                     f"the built-in model leaves {idle} to the library, and nothing else of "
                     f"{brief.task.name} is left to fuse; {OTHER_MODEL}"
                 )
-            candidate = Candidate(compiled.text)
+            candidate = Candidate(compiled.text, brief.language)
             if _body(candidate) not in tried:
                 left_out = (*untraced, *compiled.left_out)
                 but = f"; refuses the declared shape {'; '.join(left_out)}" if left_out else ""
@@ -119,6 +120,21 @@ def _compiled(
 ) -> Compiled:
     note = f"Built-in model, strategy {strategy.name}: {strategy.says}."
     return compile_traced(traced, strategy.choices, space(strategy, device), note, others)
+
+
+def _all_compiled(
+    brief: Brief, traced: Traced, others: Sequence[Traced], directive: Mapping[str, Any]
+) -> Iterator[tuple[Strategy | GpuStrategy, Compiled]]:
+    """Each strategy with its candidate, most promising first. Raises NoIdea."""
+    if brief.language == "cpp":
+        for strategy in order(directive):
+            yield strategy, _compiled(traced, others, strategy, brief.device)
+        return
+    from kernelwright.agents.builtin.gpu.compile import compile_gpu, gpu_order
+
+    for gpu in gpu_order(directive):
+        note = f"Built-in model, strategy {gpu.name}: {gpu.says}."
+        yield gpu, compile_gpu(traced, gpu, brief.language, note, others)
 
 
 def _body(candidate: Candidate) -> str:

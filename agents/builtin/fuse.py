@@ -264,7 +264,7 @@ def epilogue(kernel: Kernel, result: Buffer, shape: tuple[int, int, int]) -> Lan
     if math.prod(extents) != result.size:
         raise Inexpressible("a result that is read more than once")
     reads = [n for n in walk(kernel.roots) if n.op == "load" and n.attr[0] is result]
-    inverse = _order(loops, reads)
+    inverse = order_of(loops, reads)
     coordinates = [Var(e) for e in shape]
     position = index.linear(tuple(index.var(v) for v in coordinates), shape)
     ordered = [loops[d] for d in inverse]
@@ -276,14 +276,14 @@ def epilogue(kernel: Kernel, result: Buffer, shape: tuple[int, int, int]) -> Lan
     read = load(result, position)
     text = LaneText(names, lane, {read: "acc"})
     for store in part.stores:
-        value, where = _moved(store.expr, store.index, mapping)
+        value, where = moved(store.expr, store.index, mapping)
         text.store(store.buffer, where, value)
     if result in text.buffers:
         raise Inexpressible("another element of the result")
     return text
 
 
-def _order(loops: list[Var], reads: list[Expr]) -> list[int]:
+def order_of(loops: list[Var], reads: list[Expr]) -> list[int]:
     """The order of loops in which the result is read element after element."""
     where: Index = reads[0].attr[1]
     if not where.affine:
@@ -298,9 +298,10 @@ def _order(loops: list[Var], reads: list[Expr]) -> list[int]:
     return order
 
 
-def _moved(value: Expr, where: Index, mapping: dict[Var, Index]) -> tuple[Expr, Index]:
-    moved = substitute([value], mapping)[0]
-    return moved, where.substitute(mapping, lambda e: substitute([e], mapping)[0])
+def moved(value: Expr, where: Index, mapping: dict[Var, Index]) -> tuple[Expr, Index]:
+    """A value and its place with loop variables replaced."""
+    there = substitute([value], mapping)[0]
+    return there, where.substitute(mapping, lambda e: substitute([e], mapping)[0])
 
 
 def _float_view(argument: object) -> View:
@@ -509,19 +510,19 @@ def _template_by_hand(
     queries, keys = shape[-2:]
     loops = [*kernel.prefix, *kernel.parts[0].loops]
     reads = [n for n in walk([scores]) if n.op == "load" and n.attr[0] is first.result]
-    ordered = [loops[d] for d in _order(loops, reads)]
+    ordered = [loops[d] for d in order_of(loops, reads)]
     store = kernel.parts[0].stores[0]
     coordinates = [Var(batch), Var(queries), Var(keys)]
     position = index.linear(tuple(index.var(c) for c in coordinates), (batch, queries, keys))
     mapping = dict(
         zip(ordered, index.delinear(position, tuple(o.extent for o in ordered)), strict=True)
     )
-    moved, where = _moved(scores, store.index, mapping)
+    score_at, where = moved(scores, store.index, mapping)
     if where != position:
         raise Inexpressible("weights in another order than scores")
     names = dict(zip(coordinates, "bij", strict=True))
     text = LaneText(names, coordinates[2], {load(first.result, position): "s"})
-    result = text.value(moved)
+    result = text.value(score_at)
     if first.result in text.buffers:
         raise Inexpressible("other scores")
     score = Score(

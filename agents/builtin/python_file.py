@@ -28,7 +28,7 @@ from kernelwright.agents.builtin.trace import Given, State, Traced
 Space = Mapping[str, Sequence[int | float | str]]
 
 
-def write_file(forms: Sequence[Form], space: Space, note: str) -> str:
+def write_file(forms: Sequence[Form], space: Space, note: str, language: str = "cpp") -> str:
     """The whole text of a candidate. The first form is the one that is timed."""
     own, *others = forms
     groups = _groups(forms)
@@ -37,22 +37,24 @@ def write_file(forms: Sequence[Form], space: Space, note: str) -> str:
     lines = [
         f'"""{note}"""',
         "",
-        *_imports(constants, any(form.runs for form in others)),
+        *_imports(constants, language != "triton" and any(form.runs for form in others)),
         "import torch",
+        *(_TRITON if language == "triton" else []),
         "",
-        "from kernelwright.inline import cpp, tuned",
+        f"from kernelwright.inline import {'' if language == 'triton' else f'{language}, '}tuned",
         "",
         f"P = tuned({names})",
-        *_sources(forms),
-        *(f"{name} = lib.{name}" for name in own.runs),
+        *_sources(forms, language),
+        *(f"{name} = lib.{name}" for name in dict.fromkeys(own.runs) if language != "triton"),
         "",
         "",
-        *(_CACHED if any(form.runs for form in others) else []),
+        *(_cached(language) if any(form.runs for form in others) else []),
         *(_CONSTANT if constants else []),
     ]
     for number, form in enumerate(forms):
         group = next(g for g in groups if form in g)
-        lines += _class(forms, number, group, chosen=number == 0 and len(groups) > 1)
+        chosen = number == 0 and len(groups) > 1
+        lines += _class(forms, number, group, chosen=chosen, language=language)
     if len(groups) > 1:
         made = ", ".join(
             f"{_arguments(group[0].traced)!r}: {_class_name(forms.index(group[0]))}"
@@ -107,29 +109,43 @@ def _imports(constants: bool, cached: bool) -> list[str]:
     return [*(f"import {name}" for name in names), ""] if names else []
 
 
-def _sources(forms: Sequence[Form]) -> list[str]:
-    """The C++ of each shape, what they have in common once, and the library of the own one."""
+def _sources(forms: Sequence[Form], language: str) -> list[str]:
+    """The source of each shape, what they have in common once, and the library of the own one."""
     own, *others = forms
+    if language == "triton":
+        return ["", "", *dict.fromkeys(form.source.text for form in forms)]
     headers = dict.fromkeys(name for form in forms for name in form.source.headers)
     if not others:
         whole = f"{headers_text(headers)}\n{own.source.text}"
-        return ['SOURCE = r"""', whole, '"""', "lib = cpp(SOURCE, defines=P)"]
+        return ['SOURCE = r"""', whole, '"""', f"lib = {language}(SOURCE, defines=P)"]
     lines = ['COMMON = r"""', headers_text(headers), '"""', "# the task's own shape"]
     lines += ['SOURCE = r"""', own.source.text, '"""']
     for number, form in enumerate(others, 1):
         if form.runs:
             lines += [f"# {form.name}", f'SOURCE_{number} = r"""', form.source.text, '"""']
-    return [*lines, "lib = cpp(COMMON + SOURCE, defines=P)"]
+    return [*lines, f"lib = {language}(COMMON + SOURCE, defines=P)"]
 
 
-_CACHED = [
-    "@functools.cache",
-    "def kernels(source):",
-    '    """Of another shape: built when it is first used."""',
-    "    return cpp(COMMON + source, defines=P)",
-    "",
-    "",
+_TRITON = [
+    "import triton",
+    "import triton.language as tl",
+    "from triton.language.extra import libdevice",
 ]
+
+
+def _cached(language: str) -> list[str]:
+    if language == "triton":
+        return []
+    return [
+        "@functools.cache",
+        "def kernels(source):",
+        '    """Of another shape: built when it is first used."""',
+        f"    return {language}(COMMON + source, defines=P)",
+        "",
+        "",
+    ]
+
+
 _CONSTANT = [
     "def _constant(text, dtype, shape):",
     "    data = bytearray(zlib.decompress(base64.b85decode(text)))",
@@ -143,7 +159,9 @@ def _class_name(number: int) -> str:
     return f"Shape{number}" if number else "ModelNew"
 
 
-def _class(forms: Sequence[Form], number: int, group: Sequence[Form], chosen: bool) -> list[str]:
+def _class(
+    forms: Sequence[Form], number: int, group: Sequence[Form], *, chosen: bool, language: str
+) -> list[str]:
     """The class of one shape. `group` holds those that the same arguments make, this one too."""
     form, used = forms[number], forms[number].used()
     kept = [(g, b) for g, b in form.given("constant") if b in used]
@@ -170,9 +188,10 @@ def _class(forms: Sequence[Form], number: int, group: Sequence[Form], chosen: bo
         lines.append("")
     arguments = ", ".join(f"x{i}" for i in range(len(form.traced.inputs)))
     lines.append(f"    def forward(self, {arguments}):")
-    library = f"kernels(SOURCE_{number})" if number else ""
+    library = f"kernels(SOURCE_{number})" if number and language != "triton" else ""
     owner = _class_name(number) if number else "self"
-    body = forward(form, _otherwise(forms, form, group), library, owner)
+    gpu = language != "cpp"
+    body = forward(form, _otherwise(forms, form, group, gpu), library, owner, gpu=gpu)
     return lines + [f"        {line}" for line in body]
 
 
@@ -183,7 +202,7 @@ _CHOSEN = [
 ]
 
 
-def _otherwise(forms: Sequence[Form], form: Form, group: Sequence[Form]) -> list[str]:
+def _otherwise(forms: Sequence[Form], form: Form, group: Sequence[Form], gpu: bool) -> list[str]:
     """What to do when an input is another than the form's: the next form, or words."""
     count = len(form.traced.inputs)
     place = group.index(form)
@@ -195,7 +214,8 @@ def _otherwise(forms: Sequence[Form], form: Form, group: Sequence[Form]) -> list
     for i in range(count):
         said = " or ".join(dict.fromkeys(wanted(f.traced, i) for f in group))
         if isinstance(form.traced.inputs[i], torch.Tensor):
-            lines.append(f'raise ValueError(f"made for {said} on the CPU as input {i}")')
+            where = "" if gpu else " on the CPU"
+            lines.append(f'raise ValueError(f"made for {said}{where} as input {i}")')
         else:
             lines.append(f'raise ValueError(f"made for {said} as input {i}, not {{x{i}!r}}")')
     return lines

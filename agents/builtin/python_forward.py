@@ -56,19 +56,26 @@ def shape_name(shape: Mapping[str, int]) -> str:
     return ", ".join(f"{name}={value}" for name, value in shape.items())
 
 
-def forward(form: Form, otherwise: Sequence[str], library: str, owner: str) -> list[str]:
+def forward(
+    form: Form, otherwise: Sequence[str], library: str, owner: str, *, gpu: bool = False
+) -> list[str]:
     """The body of a `forward` with the arguments x0, x1 ...
 
     `otherwise` holds what to do, for each input, when it is another than this shape's. Kernels are
     attributes of the expression `library`, or globals where it is empty; constants are attributes of `owner`.
+    For a GPU tensors are made where the first one lies.
     """
     built, used, states = form.plan.built, form.used(), form.traced.states
-    body = _checks(form.traced, built.sources, used, otherwise)
+    body = _checks(form.traced, built.sources, used, otherwise, gpu)
     body += [f"{b.name} = {_access(g.name, states)}" for g, b in form.given("state") if b in used]
-    body += [f"{b.name} = {owner}._{b.name}" for _, b in form.given("constant") if b in used]
+    if gpu:
+        first = next((b.name for g, b in built.sources if g.role != "constant" and b in used), None)
+        body.append(f"device = {first}.device" if first else 'device = torch.device("cuda")')
+    there = ".to(device)" if gpu else ""
+    body += [f"{b.name} = {owner}._{b.name}{there}" for _, b in form.given("constant") if b in used]
     if library and form.runs:
         body.append(f"lib = {library}")
-    body += _steps(form.plan, form.source, "lib." if library else "")
+    body += _steps(form.plan, form.source, "lib." if library else "", gpu)
     body += [
         f"{getter(n.rpartition('.')[0])}.{n.rpartition('.')[2]}.copy_({b.name})"
         for n, b in built.changes
@@ -90,6 +97,7 @@ def _checks(
     sources: Sequence[tuple[Given, Buffer]],
     used: set[Buffer],
     otherwise: Sequence[str],
+    gpu: bool,
 ) -> list[str]:
     lines: list[str] = []
     by_position = {int(g.name): b for g, b in sources if g.role == "input"}
@@ -99,7 +107,8 @@ def _checks(
             continue
         shape, dtype = tuple(value.shape), value.dtype
         lines += [
-            f"if x{i}.shape != {shape!r} or x{i}.dtype != {dtype} or not x{i}.is_cpu:",
+            f"if x{i}.shape != {shape!r} or x{i}.dtype != {dtype}"
+            f"{'' if gpu else f' or not x{i}.is_cpu'}:",
             f"    {otherwise[i]}",
         ]
         buffer = by_position[i]
@@ -111,7 +120,7 @@ def _checks(
     return lines
 
 
-def _steps(plan: Plan, source: Source, prefix: str) -> list[str]:
+def _steps(plan: Plan, source: Source, prefix: str, gpu: bool) -> list[str]:
     lines: list[str] = []
     made: set[Buffer] = {b for _, b in plan.built.sources}
     for call in source.calls:
@@ -121,28 +130,29 @@ def _steps(plan: Plan, source: Source, prefix: str) -> list[str]:
             lines.append(f"{names} = {call.text.format(*arguments)}")
             for result in call.results:
                 made.add(result)
-                lines += _relaid(result)
+                lines += _relaid(result, gpu)
             continue
         for buffer in call.buffers:
             if buffer not in made:
                 made.add(buffer)
                 over = plan.aliases.get(buffer)
                 if over is None:
-                    lines.append(_empty(buffer))
+                    lines.append(_empty(buffer, gpu))
                 elif over.shape == buffer.shape:
                     lines.append(f"{buffer.name} = {over.name}")
                 else:
                     lines.append(f"{buffer.name} = {over.name}.view({buffer.shape!r})")
-        text = f"{prefix}{call.name}({', '.join(b.name for b in call.buffers)})"
+        given = [b.name for b in call.buffers] + ([call.more] if call.more else [])
+        text = f"{prefix}{call.name}{call.grid}({', '.join(given)})"
         if call.checks:
             lines += [f"if {text}:", '    raise IndexError("index out of range")']
         else:
             lines.append(text)
-    lines += [_empty(m.into) for m in plan.built.outputs if m.into not in made]
+    lines += [_empty(m.into, gpu) for m in plan.built.outputs if m.into not in made]
     return lines
 
 
-def _relaid(result: Buffer) -> list[str]:
+def _relaid(result: Buffer, gpu: bool) -> list[str]:
     """The library may lay a result out in another way than it said when it was traced."""
     strides = result.strides
     if not strides:
@@ -150,12 +160,13 @@ def _relaid(result: Buffer) -> list[str]:
     return [
         f"if {result.name}.stride() != {strides!r}:",
         f"    {result.name} = torch.empty_strided({result.shape!r}, {strides!r}, "
-        f"dtype={result.dtype}).copy_({result.name})",
+        f"dtype={result.dtype}{', device=device' if gpu else ''}).copy_({result.name})",
     ]
 
 
-def _empty(buffer: Buffer) -> str:
-    return f"{buffer.name} = torch.empty({buffer.shape!r}, dtype={buffer.dtype})"
+def _empty(buffer: Buffer, gpu: bool) -> str:
+    where = ", device=device" if gpu else ""
+    return f"{buffer.name} = torch.empty({buffer.shape!r}, dtype={buffer.dtype}{where})"
 
 
 def _view(tensor: Lazy) -> str:

@@ -31,6 +31,10 @@ class Run:
     buffers: tuple[Buffer, ...]
     checks: bool
     """Whether it returns 1 for an index outside of its tensor."""
+    grid: str = ""
+    """How a GPU kernel is launched: what stands between its name and the buffers."""
+    more: str = ""
+    """Its further arguments."""
 
 
 @dataclass(frozen=True)
@@ -136,12 +140,17 @@ def _run(number: int, members: list[KernelText], functions: list[str]) -> Run:
 
 def headers_text(names: Iterable[str]) -> str:
     """The files one after the other, without comments."""
-    return "\n".join(
-        bare(files(__package__).joinpath(name).read_text(encoding="utf-8"))
-        if name == LOOPS_FILE
-        else bare(header(name))
-        for name in names
-    )
+    return "\n".join(_header_text(name) for name in names)
+
+
+def _header_text(name: str) -> str:
+    if name == LOOPS_FILE:
+        return bare(files(__package__).joinpath(name).read_text(encoding="utf-8"))
+    if name.endswith(".cuh"):
+        from kernelwright.agents.builtin.cuda.source import head
+
+        return head()
+    return bare(header(name))
 
 
 def bare(text: str) -> str:

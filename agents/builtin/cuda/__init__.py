@@ -1,0 +1,1 @@
+"""The built-in model's CUDA: words, kernels and products (`agents/builtin/gpu/`)."""

@@ -1,0 +1,1 @@
+"""The built-in model's Triton: words, kernels and products (`agents/builtin/gpu/`)."""
