@@ -22,6 +22,7 @@ from kernelwright.harness.inspection import Inspector
 from kernelwright.harness.nursery import Nursery
 from kernelwright.harness.oracle import tensors
 from kernelwright.harness.parse import language_of
+from kernelwright.harness.triton import ahead_once, compiles
 from kernelwright.harness.variants import Variant
 from kernelwright.harness.verdict import Finding
 from kernelwright.harness.without_gpu import emulation
@@ -110,6 +111,17 @@ class Crew(contextlib.ExitStack):
             return self._other(candidate, form, "checked", self._threads, None)
 
         return checked_emulation.check(start, self._inspected)
+
+    def compiled_ahead(self, candidate: Candidate) -> tuple[Finding, ...]:
+        """Compile the Triton kernels of a candidate that is emulated; notes. Raises Fault."""
+        if language_of(candidate.source) != "triton":
+            return ()
+
+        def start() -> Worker:
+            setup = self._setup(candidate.source, "ModelNew", self._own)
+            return self._start(replace(setup, before=ahead_once.MODULE, threads=1, leaves=True))
+
+        return compiles.check(start, self._oracle.own)
 
     def cause(self, candidate: Candidate, fault: Fault) -> Fault:
         """What in an emulated kernel led to a wrong answer, where a checked build tells; else `fault`."""

@@ -296,6 +296,8 @@ class Evaluator:
         """Calls repeat, leave earlier answers alone, and nothing runs beside them."""
         self._checks.watched(trial.running)
         trial.note(*self._crew.checked(trial.candidate))
+        if self._emulated:
+            trial.note(*self._crew.compiled_ahead(trial.candidate))
         trial.running.lockdown()
         for side in SIDES:
             self._checks.call(trial.running, self.oracle.own, guard=side)

@@ -37,6 +37,8 @@ def raised(error: Any) -> Fault:
         return Fault("protocol", "the worker broke the protocol")
     kind, message = plain(str(error.get("type"))[:100]), plain(str(error.get("message")))
     line = f" (line {error['line']})" if isinstance(error.get("line"), int) else ""
+    if kind == "CannotBeEmulated":
+        return Fault("cannot_be_emulated", f"{message}{line}")
     if kind == "BuildError":
         refused = message.startswith(translate.CANNOT)
         return Fault("cannot_be_emulated" if refused else "build_failed", message)

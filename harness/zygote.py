@@ -37,6 +37,7 @@ from kernelwright.harness.sandbox.system import PR_SET_CHILD_SUBREAPER, die_with
 PREPARING = (
     "kernelwright.harness.triton.interpret",
     "kernelwright.harness.triton.ahead",
+    "kernelwright.harness.triton.ahead_once",
     "kernelwright.harness.counters.recording",
 )
 """Modules that a worker may be prepared by (`Setup.before`)."""

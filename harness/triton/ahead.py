@@ -29,12 +29,14 @@ _PTXAS_SECONDS = 60
 _MOST_KERNELS = 64
 
 
-def prepare(scratch: str) -> Callable[[], Mapping[str, Any]]:
-    """Make this process one in which launches are compiled into files of `scratch`."""
+def prepare(
+    scratch: str, targets: Sequence[str] = tuple(TARGETS)
+) -> Callable[[], Mapping[str, Any]]:
+    """Make this process one in which launches are compiled for these targets into files of `scratch`."""
     import triton.runtime.jit as jit
 
     driver.install()
-    compiler = _Compiler(Path(scratch))
+    compiler = _Compiler(Path(scratch), targets)
     run = jit.JITFunction.run
 
     def compile_only(self: Any, *args: Any, grid: Any, warmup: bool, **options: Any) -> Any:
@@ -50,10 +52,11 @@ def prepare(scratch: str) -> Callable[[], Mapping[str, Any]]:
 
 
 class _Compiler:
-    """Compiles each launch for every target, and writes down what came of it."""
+    """Compiles each launch for its targets, and writes down what came of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, targets: Sequence[str]) -> None:
         self._folder = folder
+        self._targets = targets
         self._said: dict[str, dict[str, Any]] = {}
 
     def report(self) -> Mapping[str, Any]:
@@ -62,18 +65,33 @@ class _Compiler:
         return {}
 
     def compile(self, kernel: str, grid: Sequence[int], build: Callable[[], Any]) -> Any:
-        """Compile one launch for every target; returns the first that there is. Raises nothing."""
+        """Compile one launch for the targets; returns the first that there is. Raises nothing."""
         first = None
-        for name, (backend, arch, warp) in TARGETS.items():
+        for name in self._targets:
+            backend, arch, warp = TARGETS[name]
             _aim(backend, arch, warp)
             try:
                 built = build()
             except Exception as error:  # whatever the compiler raises is its answer
-                self._note(kernel, name, grid, {"error": _message(error)}, None)
+                facts = {"error": _message(error), "line": self._line(error)}
+                self._note(kernel, name, grid, facts, None)
+                (self._folder / LAUNCHES).write_text(json.dumps(list(self._said.values())))
                 continue
             first = first or built
             self._write(kernel, name, grid, built)
         return first
+
+    def _line(self, error: BaseException) -> int | None:
+        """The line of the candidate's file at which its text could not be compiled."""
+        found: int | None = None
+        text = (self._folder / "candidate.py").read_text(errors="replace")
+        for cause in _causes(error):
+            source = getattr(cause, "src", None)
+            inside = getattr(getattr(cause, "node", None), "lineno", None)
+            at = text.find(source) if isinstance(source, str) and source else -1
+            if at >= 0 and isinstance(inside, int):
+                found = text.count("\n", 0, at) + inside
+        return found
 
     def _write(self, kernel: str, target: str, grid: Sequence[int], built: Any) -> None:
         meta = built.metadata
@@ -151,8 +169,14 @@ def _ptxas(ptx: str, target: str, base: Path) -> str:
     return done.stderr
 
 
-def _message(error: BaseException) -> str:
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error and what it came of, the innermost last."""
     causes = [error]
     while (cause := causes[-1].__cause__) is not None and len(causes) < 8:
         causes.append(cause)
+    return causes
+
+
+def _message(error: BaseException) -> str:
+    causes = _causes(error)
     return f"{type(causes[-1]).__name__}: {causes[0]}"[:4000]

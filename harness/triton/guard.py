@@ -147,6 +147,10 @@ class Guard:
             message = f"tl.{what}(…, {values[0]}) does not hold: the value is {number}"
             self._say("wrong_hint", message)
 
+    def cannot(self, what: str) -> None:
+        """The kernel does what only a GPU can do."""
+        self._say("cannot_be_emulated", what)
+
     # -- pieces -----------------------------------------------------------------------------------
 
     def _within(self, pointers: Any, mask: Array, item: int, verb: str) -> Array:

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -70,6 +70,10 @@ def _forget_triton() -> None:
     for name in [n for n in sys.modules if n == "triton" or n.startswith("triton.")]:
         if not name.startswith("triton._C"):
             del sys.modules[name]
+
+
+class CannotBeEmulated(NotImplementedError):
+    """The kernel does what nothing but a GPU can do: that says nothing of whether it is right."""
 
 
 class Interpreter:
@@ -199,6 +203,19 @@ class Interpreter:
             allowed = guard.updated(pointers, mask.data, _bytes(kind), _order(order, kind))
             return update(self, what, pointers, value, handle(allowed, truth), order, scope)
 
+        def create_inline_asm(self: Any, *_: Any, **__: Any) -> Any:
+            refuse("inline assembly (tl.inline_asm_elementwise)")
+
+        def create_extern_elementwise(self: Any, _: Any, __: Any, symbol: Any, *___: Any) -> Any:
+            refuse(f"the device function {symbol}")
+
+        def refuse(what: str) -> NoReturn:
+            what = f"{what} runs on a GPU only: it cannot be emulated"
+            guard.cannot(what)
+            raise CannotBeEmulated(what)
+
+        builder.create_inline_asm = create_inline_asm
+        builder.create_extern_elementwise = create_extern_elementwise
         builder.create_masked_load = create_masked_load
         builder.create_masked_store = create_masked_store
         builder.create_atomic_cas = create_atomic_cas
