@@ -98,3 +98,22 @@ def test_one_task_is_shown_and_broken_ones_end_in_one_line(
     for wrong in ("5_syntax", "7_nothing"):
         assert main(["tasks", "show", f"kernelbench:{checkout}/level1/{wrong}"]) == 2
         assert len(capfd.readouterr().err.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_an_audit_of_a_plain_folder_has_a_line_for_each_file(
+    checkout: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tasks", "audit", str(checkout / "level1")]) == 2
+    shown = capfd.readouterr()
+    said = {
+        line.split()[0].partition("/")[2]: line
+        for line in shown.out.splitlines()
+        if line.startswith("level1/")
+    }
+    assert list(said) == ["1_good", "2_weak", "3_crash", "4_type", "5_syntax", "6_empty"]
+    assert said["1_good"].endswith("sound") and said["2_weak"].endswith("weak")
+    assert "SIGABRT" in said["3_crash"] and "is a str" in said["4_type"]
+    assert "refused" in said["5_syntax"] and "refused" in said["6_empty"]
+    assert "Traceback" not in shown.out + shown.err
+    assert "2 of 4 tasks cannot be judged" in shown.err

@@ -1,12 +1,14 @@
 """`kernelwright tasks check`: a line for each task, its reasons, its status; versions in lists."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from kernelwright.cli import main
-from kernelwright.tasks.load import list_suite
+from kernelwright.tasks.audits import recorded
+from kernelwright.tasks.load import list_suite, suites
 from kernelwright.tasks.versions import suite_version
 
 ONE_SHAPE = """
@@ -66,3 +68,30 @@ def test_lists_and_shows_name_suite_and_version(capfd: pytest.CaptureFixture[str
     shown = json.loads(capfd.readouterr().out)
     assert shown["suite"] == "core"
     assert shown["version"] == suite_version(list_suite("core"))
+
+
+@pytest.mark.parametrize("name", suites())
+def test_the_audit_of_each_own_task_ships_with_it(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KERNELWRIGHT_CACHE", str(tmp_path))
+    for task in list_suite(name):
+        record = recorded(task)
+        assert record is not None, f"{task.name} is not the text that was audited"
+        assert record.verdict == "sound" and not record.left_out
+
+
+@pytest.mark.slow
+def test_all_own_suites_are_fit(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KERNELWRIGHT_CACHE", str(tmp_path))
+    begun = time.process_time()
+    status = main(["tasks", "check", "--json"])
+    seconds = time.process_time() - begun
+    found = json.loads(capfd.readouterr().out)
+    unfit = {task["task"]: task["faults"] for task in found["tasks"] if not task["fit"]}
+    assert not unfit and status == 0
+    assert found["fit"] == sum(len(list_suite(name)) for name in suites()) + 12
+    assert all(task["shapes"] >= 2 and task["floor_us"] for task in found["tasks"])
+    assert seconds < 600, "ten minutes on two cores"
