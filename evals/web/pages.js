@@ -10,7 +10,7 @@ function runPage({ board }, id) {
   const f = entry.figures;
   const names = [["fast_0", share], ["fast_0.5", share], ["fast_0.8", share], ["fast_1", share], ["fast_1.5", share], ["fast_2", share],
     ["geomean_all", factor], ["geomean_fallback", factor], ["geomean_correct", factor], ["median", factor], ["p75", factor], ["mean", factor], ["sol", score], ["generalization", factor]];
-  const meaning = { geomean_all: "geometric mean, failures at 1", geomean_fallback: "geometric mean, 1 where not faster", geomean_correct: "geometric mean of correct kernels only", median: "median, failures at 1", p75: "75th percentile, failures at 1", mean: "mean, failures at 1", sol: "SOL score, failures at 0", generalization: "shown by hidden shapes" };
+  const meaning = { geomean_all: "geometric mean, failures at 1", geomean_fallback: "geometric mean, 1 where not faster", geomean_correct: "geometric mean of correct kernels only", median: "median, failures at 1", p75: "75th percentile, failures at 1", mean: "mean, failures at 1", sol: "SOL score, failures at 0", generalization: "speedup at shown by hidden shapes" };
   const all = el("table", { class: "figures" }, el("caption", { class: "hidden" }, "All figures"), el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Figure"), board.baselines.map((b) => el("th", { scope: "col", class: "number" }, `vs ${b}`)))),
     el("tbody", {}, names.map(([name, said]) => el("tr", {}, el("th", { scope: "row" }, meaning[name] || name),
       board.baselines.map((b) => el("td", { class: "number" }, figure(f.against[b][name], said)))))));

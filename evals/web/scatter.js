@@ -83,11 +83,14 @@ function rooflineChart(entries) {
     const drawn = canvas(width, height, "Time of each kernel against its physical floor; figures in the table below");
     drawn.append(...axisX(x, logTicks(low, high, width / 90), box.top, box.bottom, plainNumber).flat());
     drawn.append(...axisY(y, logTicks(low, high, 6), box.left, box.right, plainNumber).flat());
+    let last = Infinity, down = 12;
     for (const [fraction, kind] of [[1, "rule"], [0.5, "guide"], [0.1, "guide"]]) {
       const end = high * fraction;
       if (end <= low) continue;
       drawn.append(svg("line", { class: kind, x1: x(low), y1: y(low / fraction), x2: x(end), y2: y(high) }));
-      drawn.append(svg("text", { class: "tick", x: x(end) - 5, y: y(high) + 12, "text-anchor": "end" }, share(fraction)));
+      down = last - x(end) < 38 ? down + 14 : 12;
+      last = x(end);
+      drawn.append(svg("text", { class: "tick", x: last - 5, y: y(high) + down, "text-anchor": "end" }, share(fraction)));
     }
     drawn.append(svg("text", { class: "tick", x: (box.left + box.right) / 2, y: height - 6, "text-anchor": "middle" }, "physical floor, ms"));
     drawn.append(svg("text", { class: "tick", x: 4, y: 14 }, "kernel, ms"));

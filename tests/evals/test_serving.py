@@ -7,9 +7,11 @@ import inspect
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 from served_fakes import CANDIDATE, OPENED, PROBE, TASK, verdict
@@ -18,11 +20,12 @@ from kernelwright.evals.serving import server
 from kernelwright.evals.serving.evaluator import TRIES, Probed, ServedEvaluator
 from kernelwright.evals.serving.messages import Lost, Reply, Request
 from kernelwright.evals.serving.process import ServerProcess
+from kernelwright.evals.serving.rooms import device_room
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.evaluate import Evaluator
 from kernelwright.harness.verdict import Verdict
-from kernelwright.tasks.errors import TaskError
+from kernelwright.tasks.errors import TaskError, UsageError
 from kernelwright.tasks.task import Task
 
 
@@ -151,3 +154,13 @@ def test_a_real_evaluator_that_is_killed_is_replaced() -> None:
         os.kill(made[0].pid, signal.SIGKILL)
         found = evaluator.evaluate(CANDIDATE)
     assert found.accepted and found.track == "library" and len(made) == 2
+
+
+def test_locks_lie_in_a_folder_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = tmp_path / f"kernelwright-{os.getuid()}"
+    assert device_room() == device_room() == folder / "cpu"
+    folder.rmdir()
+    folder.symlink_to(tmp_path)
+    with pytest.raises(UsageError, match="not a folder of yours"):
+        device_room()
