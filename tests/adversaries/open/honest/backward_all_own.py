@@ -3,7 +3,7 @@
 line: control
 task: scaled_square
 track: custom
-why: called mixed or library: autograd's engine lies in libtorch_cpu and takes tens of microseconds a call, the two kernels ten, and four microseconds are free.
+why: called mixed or library: autograd's engine lies in libtorch_cpu and takes tens of microseconds a call, the two kernels ten, and four microseconds are free; what the engine costs would have to be measured as candidates are (a Function that returns memory, in turn with eager) and on a machine at rest.
 """
 
 import torch

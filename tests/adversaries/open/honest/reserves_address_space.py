@@ -2,7 +2,7 @@
 
 line: control
 track: custom
-why: RLIMIT_AS counts addresses and not memory, so the usual way of growing arenas fails at the first mmap.
+why: RLIMIT_AS counts addresses and not memory, so the usual way of growing arenas fails at the first mmap. No sounder limit is known: resident memory leaves out shared pages that were let go of, and RLIMIT_DATA counts what is reserved for writing too.
 """
 
 import torch
