@@ -84,6 +84,20 @@ def test_what_went_wrong_is_seen(end, said):
     assert any(said in words for words in failed(found))
 
 
+def test_what_was_cut_off_may_stay_open_where_the_time_is_up():
+    first, second, third, _ = sessions()
+    cut = log("started evaluate:2")
+    for stop, open_steps in (("wall_time", 0), ("no_idea", 1)):
+        end = replace(ALL, logs={**ALL.logs, "runs/b": [*cut, Event(9, 0.0, "stopped", stop, {})]})
+        counted = record()
+        results = (counted.results[0], counted.results[1].model_copy(update={"spent": Cost()}))
+        found = [first, second, replace(third, after=end), replace(third, before=end, after=end)]
+        held = killed_batch.checks(found, TASKS, counted.model_copy(update={"results": results}))
+        assert [words for words, good in held.items() if not good] == [
+            "what was cut off was done again, unless the time of its run was up"
+        ][:open_steps]
+
+
 def test_survivors_and_a_session_that_was_not_ended_are_seen():
     first, second, third, fourth = sessions()
     assert len(failed([first, replace(second, survivors=1), third, fourth])) == 1
