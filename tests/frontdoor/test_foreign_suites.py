@@ -100,6 +100,16 @@ def test_one_task_is_shown_and_broken_ones_end_in_one_line(
         assert len(capfd.readouterr().err.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("command", [["tasks", "audit"], ["bench"]])
+def test_a_folder_without_any_task_that_can_be_read_is_one_line(
+    command: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "syntax.py").write_text(GOOD + "def (")
+    assert main([*command, str(tmp_path)]) == 2
+    (said,) = capfd.readouterr().err.strip().splitlines()
+    assert "holds no task that can be read: syntax: syntax.py:" in said
+
+
 @pytest.mark.slow
 def test_an_audit_of_a_plain_folder_has_a_line_for_each_file(
     checkout: Path, capfd: pytest.CaptureFixture[str]

@@ -25,7 +25,8 @@ from kernelwright.job import check_options
 from kernelwright.machine import environment
 from kernelwright.players import BUILTIN
 from kernelwright.tasks.errors import UsageError
-from kernelwright.tasks.load import list_suite
+from kernelwright.tasks.load import load_suite
+from kernelwright.tasks.loaders.loader import Refusal
 from kernelwright.tasks.task import Task
 from kernelwright.tasks.versions import suite_version
 
@@ -48,6 +49,8 @@ class Plan:
     """What all searches together may spend."""
     most: Amounts = field(default_factory=dict)
     """What one of them may spend at most, where there are totals."""
+    refused: tuple[Refusal, ...] = ()
+    """Files of the suite that are no task."""
 
 
 def plan(args: argparse.Namespace, cluster: Cluster | None = None) -> Plan:
@@ -55,7 +58,13 @@ def plan(args: argparse.Namespace, cluster: Cluster | None = None) -> Plan:
 
     Its device is that of this machine, or of the `cluster`.
     """
-    tasks = _chosen(list_suite(args.suite), args.tasks)
+    suite = load_suite(args.suite)
+    if not suite.tasks:
+        first = suite.refused[0]
+        raise UsageError(
+            f"{args.suite} holds no task that can be read: {first.name}: {first.reason}"
+        )
+    tasks = _chosen(suite.tasks, args.tasks)
     kernels = kernels_below(Path(args.kernels), tasks) if args.kernels else None
     words = tuple(search_words(args))
     idle = [word for word in words if word.startswith("--") and word != "--memory"]
@@ -86,7 +95,7 @@ def plan(args: argparse.Namespace, cluster: Cluster | None = None) -> Plan:
         about={task.name: task_facts(task) for task in tasks},
     )
     kept = take_up(folder, record)
-    return Plan(tuple(tasks), folder, words, kept, device, kernels, totals, most)
+    return Plan(tuple(tasks), folder, words, kept, device, kernels, totals, most, suite.refused)
 
 
 def _this_machine() -> tuple[Device, Machine]:

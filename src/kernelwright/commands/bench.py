@@ -145,6 +145,8 @@ def _run(args: argparse.Namespace, console: Console, cluster: Cluster | None) ->
     begun = (asked.folder / "batch.json").is_file()
     if args.resume and not begun:
         raise UsageError(f"nothing to resume in {asked.folder}: start without --resume")
+    for refusal in asked.refused:
+        console.note(f"{refusal.name} is left out: {refusal.reason}")
     if asked.kernels and asked.kernels.strangers:
         first = asked.kernels.strangers[0].name
         console.note(

@@ -133,6 +133,11 @@ def _audit(args: argparse.Namespace, console: Console) -> int:
     tasks = loaded.tasks
     from kernelwright.harness.audit import MOST_MUTANTS, audit
 
+    if not tasks:
+        first = loaded.refused[0]
+        raise TaskError(
+            f"{args.tasks} holds no task that can be read: {first.name}: {first.reason}"
+        )
     width = max(len(task.name) for task in tasks)
     heading = f"{'task':{width}}  mutants  killed  equivalent  survivors  verdict"
     console.show(heading)
