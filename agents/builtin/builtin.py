@@ -15,6 +15,7 @@ from kernelwright.agents.builtin.python_forward import shape_name
 from kernelwright.agents.builtin.strategy import BASE, PRECISE, Strategy, name_of, order, space
 from kernelwright.agents.builtin.trace import OTHER_MODEL, Traced, trace
 from kernelwright.agents.roles import Advice, Attempt, Brief, NoIdea, Proposal
+from kernelwright.agents.settings import LANGUAGES
 from kernelwright.harness import turnstile
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.device import DeviceFacts
@@ -33,6 +34,8 @@ class BuiltinCoder:
             return self._propose(brief)
 
     def _propose(self, brief: Brief) -> Proposal:
+        if brief.language not in LANGUAGES:
+            raise NoIdea(f"the built-in model does not write {brief.language}; {OTHER_MODEL}")
         if brief.task.meta.backward:
             raise NoIdea(f"the built-in model writes no backward passes; {OTHER_MODEL}")
         traced = _traced(brief.task)

@@ -18,7 +18,7 @@ DOING: dict[Work, str] = {
     "judge": "the Judge reads the last verdict",
     "propose": "the Coder writes a candidate",
     "evaluate": "evaluating a candidate",
-    "confirm": "confirming the champion in a clean process",
+    "confirm": "confirming the best in a clean process",
     "tester": "the Tester attacks the champion",
     "audit": "the Auditor reads the champion",
 }
