@@ -22,7 +22,7 @@ from kernelwright.harness.nursery import Nursery
 from kernelwright.harness.rooms import remove
 from kernelwright.harness.sandbox import Cage
 from kernelwright.harness.sandbox.cage import python_folders
-from kernelwright.harness.variants import Variant
+from kernelwright.harness.variants import Text, Variant
 
 BUILD_SECONDS = 60.0
 _LARGEST_SOURCE = 4 << 20
@@ -76,31 +76,34 @@ class Builder:
             raise BuildError("source and flags must be Unicode text without null characters")
         begin = time.perf_counter()
         try:
-            source, flags = variants.changed(variant, source, flags, self.compiler)
-            key = inline_cpp.content_key(source, flags, self.compiler)
+            text = variants.changed(variant, source, flags, self.compiler)
+            key = inline_cpp.content_key(text.source + text.beside, text.flags, self.compiler)
             cached = self._cache / f"{key}.so"
             if not cached.exists():
-                self._compile(source, flags, cached)
+                self._compile(text, cached)
             return cached
         except BuildError as error:
-            raise (BuildError(translate.said(str(error))) if cuda else error) from error
+            said = str(error).replace(variants.name_of(source), "kernel.cpp")
+            raise BuildError(translate.said(said) if cuda else said) from error
         finally:
             self.seconds += time.perf_counter() - begin
 
-    def _compile(self, source: str, flags: Sequence[str], cached: Path) -> None:
+    def _compile(self, text: Text, cached: Path) -> None:
         folder, user = self._nursery.scratch(caged=True)
         try:
-            self._compile_in(folder, user, source, flags, cached)
+            self._compile_in(folder, user, text, cached)
         finally:
             remove(folder)
 
-    def _compile_in(
-        self, folder: Path, user: int | None, source: str, flags: Sequence[str], cached: Path
-    ) -> None:
+    def _compile_in(self, folder: Path, user: int | None, text: Text, cached: Path) -> None:
         scratch = folder / "tmp"
-        text, built = scratch / "kernel.cpp", scratch / "kernel.so"
-        text.write_text(source)
-        argv = inline_cpp.command(self.compiler, text, built, flags, scratch)
+        kernel, built = scratch / "kernel.cpp", scratch / "kernel.so"
+        kernel.write_text(text.source)
+        argv = inline_cpp.command(self.compiler, kernel, built, text.flags, scratch)
+        if text.beside:
+            beside = scratch / "beside.cpp"
+            beside.write_text(text.beside)
+            argv.append(str(beside))
         seconds = int(BUILD_SECONDS)
         cage = Cage(str(scratch), python_folders(), disk=None, cpu_seconds=seconds, user=user)
         log_file = folder / "output.log"  # beside the scratch folder: out of the compiler's reach

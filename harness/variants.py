@@ -14,6 +14,10 @@ pattern that is huge as a number of any type (gcc 12, clang 15), so that reading
 `delayed` lets a race happen: the compiler puts a call before each access to memory (as ThreadSanitizer
 needs it), and the few lines here put it to sleep now and then. It accuses nobody, for a correct program is
 correct however its threads are scheduled: only a wrong result does.
+
+A source that knows in which build it is can be careful where it is watched. So the preprocessor finds the
+same in all of them: name of the file, macros, attributes that switch sanitizers off. What is compiled beside
+a source stands in a file of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from kernelwright.harness.cuda_emulation import translate
 from kernelwright.harness.inline_cpp import compiler_version
@@ -34,39 +38,63 @@ _CHECKS = (
     "signed-integer-overflow,bounds,bool,enum,builtin"
 )
 _SANITIZED = (
-    "-O1",
     "-g",
     "-fno-omit-frame-pointer",
     f"-fsanitize={_CHECKS}",
     "-fno-sanitize-recover=all",
-    "-U__SANITIZE_ADDRESS__",  # the source shall not see in which build it is
-    "-Dno_sanitize(...)=unused",
-    "-Dno_sanitize_address=unused",
-    "-Dno_sanitize_undefined=unused",
 )
-_DELAYED = ("-O1", "-fsanitize=thread", "-U__SANITIZE_THREAD__")
+_DELAYED = ("-fsanitize=thread",)
+_SANITIZERS = ("address", "thread", "undefined", "memory", "hwaddress", "leak", "coverage")
+_ALIKE = (
+    *(f"-U__SANITIZE_{name.upper()}__" for name in _SANITIZERS),
+    *(f"-D{mark}(...)=unused" for mark in ("no_sanitize", "__no_sanitize__")),
+    *(f"-Dno_sanitize_{name}=unused" for name in _SANITIZERS),
+    *(f"-D__no_sanitize_{name}__=unused" for name in _SANITIZERS),
+    "-Dno_address_safety_analysis=unused",
+    "-Ddisable_sanitizer_instrumentation=unused",
+)
+"""In every build, so that no macro tells one from another."""
 _WITHOUT_LIBTSAN = (
     "-nodefaultlibs", "-Wl,--no-as-needed", "-lgomp", "-lstdc++", "-lm", "-lc", "-lgcc_s", "-lgcc",
 )  # fmt: skip
 """gcc would link ThreadSanitizer's own runtime, which cannot be loaded into a running process."""
 
 
-def changed(
-    variant: Variant, source: str, flags: Sequence[str], cxx: str
-) -> tuple[str, Sequence[str]]:
-    """Source and flags of a variant. Ours come last, where they win. Raises BuildError for CUDA refused."""
+class Text(NamedTuple):
+    """What a compiler is given: a source, flags, and a second source beside it (empty: none)."""
+
+    source: str
+    flags: Sequence[str]
+    beside: str = ""
+
+
+def changed(variant: Variant, source: str, flags: Sequence[str], cxx: str) -> Text:
+    """The text of a variant. Flags of ours come last, where they win. Raises BuildError for CUDA refused."""
     if flags and flags[0] == translate.IS_CUDA:
-        return translate.prepared(source, flags[1:], checked=variant == "checked")
-    if variant in ("plain", "checked"):
-        return source, flags
-    if variant == "counted":  # valgrind knows no AVX-512
-        return source, [*flags, *(["-march=x86-64-v3"] if platform.machine() == "x86_64" else [])]
-    flags = [flag for flag in flags if "sanitize" not in flag]
+        return Text(*translate.prepared(source, flags[1:], checked=variant == "checked"))
     numbered = f'#line 1 "{name_of(source)}"\n{source}'
+    if variant in ("plain", "checked"):
+        return Text(numbered, [*flags, *_ALIKE])
+    if variant == "counted":  # valgrind knows no AVX-512
+        known = ["-march=x86-64-v3"] if platform.machine() == "x86_64" else []
+        return Text(numbered, [*flags, *known, *_ALIKE])
+    told = [flag for flag in flags if not flag.startswith(("-fsanitize", "-fno-sanitize"))]
+    level = _level(flags)
     clang = "clang" in compiler_version(cxx)
     if variant == "sanitized":
-        return numbered, [*flags, *_SANITIZED, *_pattern(cxx), *(["-shared-libasan"] * clang)]
-    return f"{_DELAYS}\n{numbered}", [*flags, *_DELAYED, *(() if clang else _WITHOUT_LIBTSAN)]
+        shared = ["-shared-libasan"] * clang
+        return Text(numbered, [*told, *level, *_SANITIZED, *_pattern(cxx), *shared, *_ALIKE])
+    return Text(
+        numbered, [*told, *level, *_DELAYED, *(() if clang else _WITHOUT_LIBTSAN), *_ALIKE], _DELAYS
+    )
+
+
+def _level(flags: Sequence[str]) -> list[str]:
+    """Optimisation of a watched build: little, with the macros of what the source asks for."""
+    asked = [flag for flag in flags if flag.startswith("-O")][-1:]
+    if asked in (["-O0"], ["-Os"], ["-Oz"]):
+        return asked
+    return ["-O1", *(["-ffast-math"] if asked == ["-Ofast"] else [])]
 
 
 def name_of(source: str) -> str:
@@ -84,6 +112,7 @@ def _pattern(cxx: str) -> list[str]:
 
 
 _DELAYS = r"""
+#undef no_sanitize_thread
 #include <sched.h>
 #include <stdint.h>
 #include <time.h>
@@ -157,9 +186,4 @@ KW_ATOMIC(8, uint8_t) KW_ATOMIC(16, uint16_t) KW_ATOMIC(32, uint32_t) KW_ATOMIC(
 KW_PLAIN void __tsan_atomic_thread_fence(int) { __atomic_thread_fence(5); }
 KW_PLAIN void __tsan_atomic_signal_fence(int) {}
 }
-#undef KW_PLAIN
-#undef KW_HERE
-#undef KW_ACCESS
-#undef KW_FETCH
-#undef KW_ATOMIC
 """

@@ -1,6 +1,7 @@
 """Sanitizers, delays and repetition: bugs are found and told in a line, honest kernels pass."""
 
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -243,5 +244,25 @@ def test_other_output_is_no_report():
     assert sanitizer.told("", []) is None
 
 
-def test_the_plain_build_is_left_alone():
-    assert variants.changed("plain", SOURCE, ["-O2"], inline_cpp.compiler()) == (SOURCE, ["-O2"])
+PLAIN_FLAGS: list[list[str]] = [
+    [], ["-O2"], ["-Ofast"], ["-Os"], ["-D__SANITIZE_THREAD__=1", "-Dsanitized=1"], ["-fsanitize=undefined"]
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("flags", PLAIN_FLAGS)
+def test_a_source_cannot_tell_the_builds_apart_when_it_is_preprocessed(flags: list[str]):
+    """Its own name, all macros, and the attributes that would switch a sanitizer off."""
+    cxx, found = inline_cpp.compiler(), set()
+    source = 'const char* f = __FILE__;\nint a __attribute__((no_sanitize("thread")));\n'
+    for variant in ("plain", "sanitized", "delayed"):
+        text = variants.changed(variant, source, flags, cxx)  # type: ignore[arg-type]
+        usual = [flag for flag in inline_cpp.FLAGS if flag != "-shared"]
+        for kind in ("-E", "-dM"):
+            argv = [cxx, *usual, *text.flags, "-E", kind, "-x", "c++", "-"]
+            done = subprocess.run(
+                argv, input=text.source, capture_output=True, text=True, check=True
+            )
+            # With -g it notes the folder that it runs in.
+            lines = {line for line in done.stdout.splitlines() if not line.endswith('//"')}
+            found.add((kind, *sorted(lines)))
+    assert len(found) == 2
