@@ -4,7 +4,7 @@ line: E37
 track: library
 patient: yes
 deadline: 240
-why: accepted as custom: exports.foreign looks for the mark in the worker's memory, which the candidate may write (mprotect), and the kernel exports no name of a library.
+why: judged as library since its file is asked and altered pages count (images.py), so far only twice: to be moved to the attacks after five.
 """
 
 import ctypes
