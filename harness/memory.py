@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import signal
 import time
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from kernelwright.harness.sandbox.system import LIBC
 from kernelwright.harness.wire import Region
 
 _STOP_SECONDS = 5.0
+_TGKILL = 234
 LIBC.process_vm_readv.restype = ctypes.c_ssize_t
 
 
@@ -35,8 +37,18 @@ class _Vector(ctypes.Structure):
 def freeze(pid: int) -> None:
     """Stop all threads of a worker and return when they stand.
 
+    Each gets a signal of its own, in any order. One for the process would be taken by its first thread, and
+    on a single core that may only get to run when the one that is at work has come to an end.
+
     Raises Unreadable when it is gone, or has a thread that cannot be stopped (in vfork, say).
     """
+    try:
+        threads = [int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()]
+    except FileNotFoundError:
+        threads = []
+    random.shuffle(threads)
+    for thread in threads:
+        LIBC.syscall(_TGKILL, pid, thread, int(signal.SIGSTOP))
     _signal(pid, signal.SIGSTOP)
     deadline = time.monotonic() + _STOP_SECONDS
     while not _stands(pid):

@@ -11,7 +11,7 @@ import bisect
 import struct
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -32,6 +32,11 @@ _LEAST_TELLING, _STEP = 4, 4
 """Of the first ones so many that found work; whether the rest is settled is asked every few looks."""
 
 
+_WORK_OF_THE_KERNEL = {9, 10, 11, 12, 14, 25, 28, 56, 435}
+"""System calls of x86-64 that are work of the thread's: for memory, signals, a new thread. In others it waits
+(a yield is waiting too)."""
+
+
 class _Mapping(NamedTuple):
     start: int
     end: int
@@ -48,6 +53,13 @@ class _Thread:
     """For a core, ready to run."""
     stack: int
     instruction: int
+    call: int
+    """Number of the system call that it is in; -1: none."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has been waiting, for something that it did not do itself."""
+        return self.call >= 0 and self.call not in _WORK_OF_THE_KERNEL
 
 
 class Sampler:
@@ -93,8 +105,10 @@ class Sampler:
         book.looks += ended > _WORTH_A_LOOK_S
         known, self._known = self._known, {}
         spent: dict[Kind, float] = {}
-        young: dict[Kind, float] = {}
+        young: Counter[Kind] = Counter()
         longest: dict[Kind, float] = {}
+        asleep: dict[Kind, float] = {}
+        at_work: Counter[Kind] = Counter()
         threads = list(self._threads())
         if any(self._at(thread.instruction) == "nowhere" for thread in threads):
             self._maps = self._read_maps()  # there was no code when the leg began
@@ -111,11 +125,18 @@ class Sampler:
             longest[kind] = max(seconds + waited, longest.get(kind, 0.0))
             if seconds > 0:
                 ended -= seconds
+                if thread.waits:
+                    asleep[kind] = asleep.get(kind, 0.0) + seconds
+                    continue
                 spent[kind] = spent.get(kind, 0.0) + seconds
-                if before is None:
-                    young[kind] = young.get(kind, 0.0) + seconds
-        book.book_work(spent)
-        book.book_ended(max(0.0, ended), young)
+                if kind != "threads":
+                    at_work[kind] += 1
+                    young[kind] += before is None
+        if at_work:
+            book.book_work(_with_the_waiting(spent, sum(asleep.values()), at_work))
+        else:
+            book.book_asleep({**spent, **asleep})
+        book.book_ended(max(0.0, ended), +young)
         now = time.perf_counter()
         book.book_longest(longest, max(0.0, ended), now - self._since)
         self._since = now
@@ -183,7 +204,9 @@ class Sampler:
             kind = kind_of(name, 0, self._own) if "r" in rights and name.startswith("/") else None
             if kind in ("own", "generated"):  # these may be loaded out of memory files
                 starts_of[name].append(start)
-        foreign = {name for name, starts in starts_of.items() if self._is_foreign(name, min(starts))}
+        foreign = {
+            name for name, starts in starts_of.items() if self._is_foreign(name, min(starts))
+        }
         return mappings(rows, self._own, foreign, self._code_bytes)
 
     def _code_bytes(self, spans: Iterable[tuple[int, int]]) -> int:
@@ -203,8 +226,20 @@ class Sampler:
             except (FileNotFoundError, ProcessLookupError):  # a thread that has just ended
                 continue
             if len(words) >= 3:
-                places = (int(word, 16) for word in words[-2:])
-                yield _Thread(int(task.name), spent, waited, *places)
+                stack, place = (int(word, 16) for word in words[-2:])
+                yield _Thread(int(task.name), spent, waited, stack, place, int(words[0]))
+
+
+def _with_the_waiting(
+    spent: Mapping[Kind, float], asleep: float, at_work: Mapping[Kind, int]
+) -> dict[Kind, float]:
+    """Processor time by kind, that of waiting threads included: where they wait says nothing of where they
+    worked, so it counts as by those that are at work at the same moment; by their number, as who turns in
+    a circle beside a library has spent more than it."""
+    found, threads = dict(spent), sum(at_work.values())
+    for kind, number in at_work.items():
+        found[kind] += asleep * number / threads
+    return found
 
 
 def mappings(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kernelwright.harness.allowance import LEAST_S
 from kernelwright.harness.provenance import Kind, Profile
@@ -26,7 +26,10 @@ class Book:
     """Processor time by kind over some looks."""
 
     seconds: dict[Kind, float] = field(default_factory=dict)
+    asleep: dict[Kind, float] = field(default_factory=dict)
+    """Of looks at which all threads waited, by where they did: it counts where there is nothing else."""
     young: dict[Kind, float] = field(default_factory=dict)
+    """Of threads that were born since the look before, how many were at work."""
     ended: float = 0.0
     longest: float = 0.0
     """Of the threads at each look the one that had worked longest, whoever for."""
@@ -47,13 +50,18 @@ class Book:
         self.telling += own + library > 0
         self.borrowed += library > own
 
+    def book_asleep(self, seconds: Mapping[Kind, float]) -> None:
+        """What the threads of one look have spent, all of which wait."""
+        for kind, spent in seconds.items():
+            _add(self.asleep, kind, spent)
+
     def book_ended(self, ended: float, young: Mapping[Kind, float]) -> None:
-        """Time of threads that ended since the look before: it was spent as by those that this look saw
-        in their youth; where it saw none, as by those that others did."""
+        """Time of threads that ended since the look before: it was spent as by those, so many of each kind,
+        that this look saw in their youth; where it saw none, as by those that others did."""
         seen = sum(young.values())
-        for kind, seconds in young.items():
-            _add(self.young, kind, seconds)
-            _add(self.seconds, kind, ended * seconds / seen)
+        for kind, number in young.items():
+            _add(self.young, kind, number)
+            _add(self.seconds, kind, ended * number / seen)
         if not seen:
             self.ended += ended
 
@@ -71,16 +79,36 @@ class Book:
     def profile(self, native: bool = False, free_s: float = LEAST_S) -> Profile:
         """All of it."""
         found, young = dict(self.seconds), sum(self.young.values())
-        for kind, seconds in self.young.items():
-            _add(found, kind, self.ended * seconds / young)
+        if not (found.get("own") or found.get("library")):
+            for kind, seconds in self.asleep.items():
+                _add(found, kind, seconds)
+        for kind, number in self.young.items():
+            _add(found, kind, self.ended * number / young)
         return Profile(found, native, self.longest, self.longest_library, free_s)
+
+    @property
+    def total(self) -> float:
+        """Seconds of processor time in it."""
+        return sum(self.seconds.values()) + sum(self.asleep.values()) + self.ended
+
+    def scaled(self, factor: float) -> Book:
+        """The same looks with so many times the weight."""
+        return replace(
+            self,
+            seconds={kind: seconds * factor for kind, seconds in self.seconds.items()},
+            asleep={kind: seconds * factor for kind, seconds in self.asleep.items()},
+            ended=self.ended * factor,
+            longest=self.longest * factor,
+            longest_library=self.longest_library * factor,
+        )
 
     @staticmethod
     def joined(books: Iterable[Book]) -> Book:
         """One book of several."""
         total = Book()
         for book in books:
-            for mine, its in ((total.seconds, book.seconds), (total.young, book.young)):
+            both = (total.seconds, book.seconds), (total.asleep, book.asleep)
+            for mine, its in (*both, (total.young, book.young)):
                 for kind, seconds in its.items():
                     _add(mine, kind, seconds)
             total.ended += book.ended
@@ -135,9 +163,22 @@ class Sightings:
 
     def _counting(self) -> Sequence[Book]:
         """A book a leg of what counts."""
+        first = _of_equal_weight(self.first)
         if self.doubtful:
-            return self.first
-        return [Book.joined(pair) for pair in zip(self.first, self.later, strict=True)]
+            return first
+        return [Book.joined(pair) for pair in zip(first, self.later, strict=True)]
+
+
+def _of_equal_weight(books: Sequence[Book]) -> list[Book]:
+    """First looks come at a moment drawn from the whole leg, and book all that was spent before it on
+    where the process stands: who works for the first third of a leg would count for a ninth. So the late
+    ones are made to weigh no more than the early ones."""
+    totals = [book.total for book in books]
+    mean = sum(totals) / max(sum(total > 0 for total in totals), 1)
+    return [
+        book.scaled(mean / total) if total else book
+        for book, total in zip(books, totals, strict=True)
+    ]
 
 
 def _tail(hits: int, draws: int, other_hits: int, other_draws: int) -> float:

@@ -9,7 +9,7 @@ from harness_sources import model
 
 from kernelwright.harness.contest import _aside
 from kernelwright.harness.provenance import Kind
-from kernelwright.harness.sampling import Sampler, can_sample, mappings
+from kernelwright.harness.sampling import Sampler, _with_the_waiting, can_sample, mappings
 from kernelwright.harness.sightings import Book, Sightings
 from kernelwright.harness.worker import Ambush, Worker
 
@@ -134,12 +134,35 @@ def test_the_honest_are_seldom_doubted():
     assert doubted < 0.1 * 300
 
 
-def test_one_look_that_weighs_too_much_settles_nothing():
+def test_few_looks_beside_many_settle_nothing():
     sightings = Sightings([seen(EARNED) for _ in range(24)], [Book() for _ in range(24)])
     assert sightings.settled(1.0, native=True)
-    sightings.first[3] = seen({"library": 4e-3})
+    for leg in range(3):
+        sightings.first[leg] = seen(BORROWED)
     assert sightings.profile(native=True).track(1.0) == "mixed"
     assert not sightings.settled(1.0, native=True)
+
+
+def test_a_first_look_weighs_the_same_wherever_in_the_leg_it_comes():
+    """A library in the first third of each leg is found by early looks; late ones have more behind them."""
+    moments = [(i + 0.5) / 24 for i in range(24)]
+    first = [seen({"library" if m < 1 / 3 else "own": m * 1e-3}) for m in moments]
+    sightings = Sightings(first, [Book() for _ in first])
+    share = sightings.profile(native=True).library_share(1.0)
+    assert share == pytest.approx(1 / 3, abs=0.05)
+
+
+def test_where_all_wait_counts_only_when_nothing_else_was_seen():
+    book = Book()
+    book.book_asleep({"own": 1.0})
+    assert book.profile().track(1e-3) == "custom"
+    book.book_work({"library": 1e-3})
+    assert book.profile().track(1e-3) == "library"
+
+
+def test_who_waits_has_worked_as_those_at_work():
+    found = _with_the_waiting({"own": 3.0, "library": 0.1}, 4.0, {"own": 1, "library": 1})
+    assert found == {"own": 5.0, "library": pytest.approx(2.1)}
 
 
 def test_time_of_threads_that_have_ended_goes_to_those_seen_at_the_same_look():

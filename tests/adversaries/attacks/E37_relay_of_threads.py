@@ -3,7 +3,6 @@
 line: E37 E40
 task: two_linears
 track: library mixed
-why: accepted as custom: look() books all that a thread has spent since the last look on where it stands now, so 31 of 32 threads' library time is own, and the yielding thread (spent + waited) is the longest.
 """
 
 import ctypes

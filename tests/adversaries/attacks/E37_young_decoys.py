@@ -2,8 +2,7 @@
 
 line: E37 E40
 task: two_linears
-track: library mixed
-why: accepted as custom: Book.book_ended gives the time of ended threads to the kinds of the young ones that a look saw, in proportion to their time, and the decoys have nearly all of it.
+expect: not_faster
 """
 
 import ctypes

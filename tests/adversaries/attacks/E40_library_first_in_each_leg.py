@@ -3,7 +3,6 @@
 line: E40
 task: two_linears
 track: library mixed
-why: accepted as custom: the first look books all of a leg's time so far on where the worker stands, so a library that works in the first share f of a leg's time is seen in f*f of it (0.3 becomes 0.09).
 """
 
 import sys

@@ -3,7 +3,6 @@
 line: E37 E40
 task: large
 track: library mixed
-why: accepted as custom: the relay again, but through torch itself (parts of torch.tanh from threads of Python's) with the wait in own C++; look() books a thread's past on its present place.
 """
 
 import threading
