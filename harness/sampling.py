@@ -122,7 +122,8 @@ class Sampler:
             kind = self._kind(thread)
             if self._at(thread.instruction) != kind:  # by a caller: it may be one of long ago
                 waited = 0.0
-            longest[kind] = max(seconds + waited, longest.get(kind, 0.0))
+            stands = "helper" if thread.waits else kind  # where it waits, it has not worked
+            longest[stands] = max(seconds + waited, longest.get(stands, 0.0))
             if seconds > 0:
                 ended -= seconds
                 if thread.waits:

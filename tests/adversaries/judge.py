@@ -26,7 +26,7 @@ from kernelwright.harness.verdict import Finding, Verdict
 from kernelwright.tasks.errors import TaskError
 from kernelwright.tasks.load import load_task
 
-CALL_SECONDS, LOAD_SECONDS, BUILD_SECONDS, STOP_SECONDS = 2.0, 4.0, 6.0, 1.5
+CALL_SECONDS, LOAD_SECONDS, BUILD_SECONDS, STOP_SECONDS = 2.0, 4.0, 12.0, 1.5
 """What a hang may cost here; the harness itself is more patient."""
 CALLS = 8
 """So many calls a leg, however slow the machine seems at the moment; one for the task `large`."""

@@ -132,7 +132,7 @@ def test_the_display_says_spent_and_left(tmp_path: Path) -> None:
     [
         (["--total-usd", "0"], "not a number above 0"),
         (["--total-evals", "none"], "not a whole number"),
-        (["--device", "x"], "--device chooses among the devices of a cluster"),
+        (["--device", "x"], "--device x: give auto, cpu or cuda"),
         (["--kernels", "{kernels}", "--total-evals", "3"], "leave out --total-evals"),
         pytest.param(
             ["--ray", "127.0.0.1:1"],

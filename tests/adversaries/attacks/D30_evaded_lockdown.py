@@ -1,7 +1,7 @@
 """Installs a filter that allows everything, replaces the lockdown, and forks once calls are timed.
 
 line: D30 A11
-expect: exception left_process lockdown_evaded
+expect: exception left_process lockdown_evaded protocol
 again: yes
 """
 

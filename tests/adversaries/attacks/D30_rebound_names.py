@@ -1,7 +1,7 @@
 """Rebinds a global name of the loop: at the first output one launch does all calls, fills the board and says done itself; the loop then runs when nobody looks at the clock.
 
 line: D30 A6 A9
-expect: stale_output protocol
+expect: stale_output protocol timeout
 """
 
 import ctypes
