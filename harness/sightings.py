@@ -91,15 +91,17 @@ class Book:
         """Seconds of processor time in it."""
         return sum(self.seconds.values()) + sum(self.asleep.values()) + self.ended
 
-    def scaled(self, factor: float) -> Book:
-        """The same looks with so many times the weight."""
+    def scaled(self, total: float, longest: float) -> Book:
+        """The same looks with another weight, by all time and by that of the longest threads."""
+        factor = total / self.total if self.total else 1.0
+        of_longest = longest / self.longest if self.longest else 1.0
         return replace(
             self,
             seconds={kind: seconds * factor for kind, seconds in self.seconds.items()},
             asleep={kind: seconds * factor for kind, seconds in self.asleep.items()},
             ended=self.ended * factor,
-            longest=self.longest * factor,
-            longest_library=self.longest_library * factor,
+            longest=self.longest * of_longest,
+            longest_library=self.longest_library * of_longest,
         )
 
     @staticmethod
@@ -173,12 +175,14 @@ def _of_equal_weight(books: Sequence[Book]) -> list[Book]:
     """First looks come at a moment drawn from the whole leg, and book all that was spent before it on
     where the process stands: who works for the first third of a leg would count for a ninth. So the late
     ones are made to weigh no more than the early ones."""
-    totals = [book.total for book in books]
-    mean = sum(totals) / max(sum(total > 0 for total in totals), 1)
-    return [
-        book.scaled(mean / total) if total else book
-        for book, total in zip(books, totals, strict=True)
-    ]
+    total, longest = (_mean(of) for of in ([b.total for b in books], [b.longest for b in books]))
+    return [book.scaled(total, longest) for book in books]
+
+
+def _mean(weights: Sequence[float]) -> float:
+    """Of those that weigh anything."""
+    some = [weight for weight in weights if weight > 0]
+    return sum(some) / len(some) if some else 0.0
 
 
 def _tail(hits: int, draws: int, other_hits: int, other_draws: int) -> float:
