@@ -22,7 +22,6 @@ from kernelwright.harness.sandbox.system import LIBC
 from kernelwright.harness.wire import Region
 
 _STOP_SECONDS = 5.0
-_TGKILL = 234
 LIBC.process_vm_readv.restype = ctypes.c_ssize_t
 
 
@@ -48,7 +47,7 @@ def freeze(pid: int) -> None:
         threads = []
     random.shuffle(threads)
     for thread in threads:
-        LIBC.syscall(_TGKILL, pid, thread, int(signal.SIGSTOP))
+        LIBC.tgkill(pid, thread, int(signal.SIGSTOP))
     _signal(pid, signal.SIGSTOP)
     deadline = time.monotonic() + _STOP_SECONDS
     while not _stands(pid):

@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple
 from kernelwright.harness import images, memory, padding
 from kernelwright.harness.allowance import LEAST_S
 from kernelwright.harness.provenance import LARGEST_OWN, Kind, Profile, kind_of
+from kernelwright.harness.sandbox.system import MACHINE
 from kernelwright.harness.sightings import Sightings
 
 _STACK: dict[Kind, int] = {"helper": 256, "threads": 768, "generated": 4096}
@@ -32,9 +33,12 @@ _LEAST_TELLING, _STEP = 4, 4
 """Of the first ones so many that found work; whether the rest is settled is asked every few looks."""
 
 
-_WORK_OF_THE_KERNEL = {9, 10, 11, 12, 14, 25, 28, 56, 435}
-"""System calls of x86-64 that are work of the thread's: for memory, signals, a new thread. In others it waits
-(a yield is waiting too)."""
+_WORK_OF_THE_KERNEL: set[int] = {
+    "x86_64": {9, 10, 11, 12, 14, 25, 28, 56, 435},
+    "aarch64": {222, 226, 215, 214, 135, 216, 233, 220, 435},
+}.get(MACHINE, set())
+"""System calls that are work of the thread's: mmap, mprotect, munmap, brk, rt_sigprocmask, mremap, madvise,
+clone, clone3. In others it waits (a yield is waiting too)."""
 
 
 class _Mapping(NamedTuple):
@@ -136,7 +140,7 @@ class Sampler:
         if at_work:
             book.book_work(_with_the_waiting(spent, sum(asleep.values()), at_work))
         else:
-            book.book_asleep({**spent, **asleep})
+            book.book_asleep(asleep)
         book.book_ended(max(0.0, ended), +young)
         now = time.perf_counter()
         book.book_longest(longest, max(0.0, ended), now - self._since)

@@ -11,6 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from kernelwright.agents.builtin import index
 from kernelwright.agents.builtin.expr import Buffer, Expr, children, walk
@@ -120,7 +121,7 @@ class GpuText(ABC):
         top.bound = frozenset(self.form.lanes)
         for part in self.form.parts:
             left = [v for v in part.loops if v not in top.bound]
-            self.nest(left, top, lambda inner, p=part: self.finish(p, inner))  # type: ignore[misc]
+            self.nest(left, top, partial(self.finish, part))
         return top.lines
 
     def hold(self, block: Block) -> None:  # noqa: B027, a language may leave it at that

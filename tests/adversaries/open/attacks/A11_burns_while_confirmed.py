@@ -2,7 +2,7 @@
 
 line: A11
 expect: not_faster
-why: baseline slowed: Worker.batch thaws the process after done for as long as 'regions' takes, which calls torch.Tensor.stride, a name of a class that no seal covers; caches, write-backs and clock frequency are eager's problem then.
+why: still counts as faster than it is. Worker.batch thaws the process after done until it has answered regions; stride, by which it noticed that, is bound before a candidate is there, so what is left is not known.
 """
 
 import torch
