@@ -12,10 +12,8 @@ from kernelwright.harness.triton import ahead
 
 def main() -> None:
     out, targets = Path(sys.argv[1]), sys.argv[2].split(",")
-    for name in set(ahead.TARGETS) - set(targets):
-        del ahead.TARGETS[name]
     os.environ["TRITON_CACHE_DIR"] = str(out / "cache")
-    report = ahead.prepare(str(out))
+    report = ahead.prepare(str(out), targets)
     for path in sys.argv[3:]:
         torch.manual_seed(0)
         runpy.run_path(path)["run"]()
