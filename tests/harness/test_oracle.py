@@ -409,3 +409,16 @@ def test_upstream_gradients_are_fresh_and_touched():
         assert case.inputs is found.own.inputs and case.gradients and found.own.gradients
         assert 0 < int((case.gradients[0] != found.own.gradients[0]).sum()) <= 16
     assert oracle().fresh_arguments()[0] is not None and len(oracle().fresh_arguments()) == 1
+
+
+def test_where_pytorch_is_less_precise_in_another_layout_the_budget_is_that_layouts():
+    """As group_norm of images whose channels come last, which subtracts two large sums."""
+    body = "return 2 * (x if x.is_contiguous() else x.bfloat16().float())"
+    found = oracle(body, "torch.randn(2, 3, 8, 8)", tolerance="fp32")
+    permuted = found.case("permuted")
+    assert permuted is not None
+    x = permuted.inputs[0]
+    assert isinstance(x, torch.Tensor)
+    rough = 2 * x.bfloat16().float()
+    assert permuted.expected[0].mismatch(rough) is None
+    assert found.own.expected[0].mismatch(rough) is not None
