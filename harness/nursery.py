@@ -31,6 +31,8 @@ ALLOCATOR = (
 )
 """Keeps large blocks in the heap: a fresh mmap per output costs more than many kernels do."""
 _START_SECONDS = 120
+_KEPT = ("PATH", "LD_LIBRARY_PATH", "LANG", "CUDA_HOME", "CUDA_PATH")
+"""Of our environment; the last two say where a CUDA toolkit lies."""
 _CREDENTIALS = struct.Struct("iII")
 
 
@@ -221,7 +223,7 @@ def scrubbed_environment(threads: int, cpus: Sequence[int]) -> dict[str, str]:
 
     `cpus` are the cores that OpenMP may bind threads to, however many a kernel asks for.
     """
-    kept = {k: os.environ[k] for k in ("PATH", "LD_LIBRARY_PATH", "LANG") if k in os.environ}
+    kept = {k: os.environ[k] for k in _KEPT if k in os.environ}
     return {
         "PATH": os.defpath,
         **kept,

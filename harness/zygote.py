@@ -39,6 +39,7 @@ PREPARING = (
     "kernelwright.harness.triton.ahead",
     "kernelwright.harness.triton.ahead_once",
     "kernelwright.harness.counters.recording",
+    "kernelwright.harness.counters.cuda_ahead",
 )
 """Modules that a worker may be prepared by (`Setup.before`)."""
 

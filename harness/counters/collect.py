@@ -1,4 +1,4 @@
-"""Counts one candidate: compiled counters of its Triton kernels, callgrind of its C++.
+"""Counts one candidate: compiled counters of its Triton and CUDA kernels, callgrind of its C++.
 
 Nothing of it costs anything until it is asked for. A counter that cannot be had is missing with its reason;
 no failure here changes a verdict.
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kernelwright.harness.candidate import Candidate
-from kernelwright.harness.counters import callgrind, recording
+from kernelwright.harness.counters import callgrind, cuda_ahead, recording
 from kernelwright.harness.counters.counters import Counters
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault, plain
@@ -36,24 +36,36 @@ def collect(candidate: Candidate, case: Case, start: Start, nursery: Nursery) ->
     language = language_of(candidate.source)
     if language == "triton":
         return _compiled(case, start)
+    if language == "cuda":
+        reason = cuda_ahead.unavailable()
+        if reason:
+            return Counters((), {"compiled counters": reason})
+        return _compiled(case, start, cuda_ahead.MODULE, cuda_ahead.read, cuda_ahead.SECONDS)
     if language == "cpp":
         return _callgrind(case, start, nursery)
     return Counters((), {"counters": f"nothing counts kernels in {language} here yet"})
 
 
-def _compiled(case: Case, start: Start) -> Counters:
+def _compiled(
+    case: Case,
+    start: Start,
+    module: str = ahead.MODULE,
+    read: Callable[[Path], Counters] = compiled.read,
+    timeout: float | None = None,
+) -> Counters:
+    """One call in a process that `module` has prepared to compile launches for GPUs that are not here."""
     try:
-        worker = start(ahead.MODULE, "plain")
+        worker = start(module, "plain")
     except (Fault, HarnessError) as error:
         return Counters((), {"compiled counters": f"the candidate could not be loaded: {error}"})
     reason = ""
     try:
-        worker.call(case.inputs, case.gradients, most_bytes=case.output_bytes)
+        worker.call(case.inputs, case.gradients, timeout=timeout, most_bytes=case.output_bytes)
     except Fault as fault:
         reason = fault.message  # what had been compiled until then is there all the same
     finally:
         folder = worker.folder
-        found = compiled.read(folder / "tmp")
+        found = read(folder / "tmp")
         worker.close()
     if reason and not found.kernels:
         return found.joined(Counters((), {"compiled counters": reason}))

@@ -24,6 +24,8 @@ _SIZED = 4
 """Format of an attribute that a payload of so many bytes follows."""
 _FRAME_SIZE, _LEAST_STACK, _REGISTERS = 0x11, 0x12, 0x2F
 """EIATTR_FRAME_SIZE, EIATTR_MIN_STACK_SIZE and EIATTR_REGCOUNT: pairs of symbol and value."""
+_BARRIERS = 0x4C
+"""EIATTR_NUM_BARRIERS, of one kernel; older compilers have the number in the flags of its code instead."""
 _INSTRUCTION_BYTES = 16
 """From compute capability 7.0 on."""
 _LARGEST, _LONGEST_NAME = 64 << 20, 1 << 14
@@ -98,7 +100,7 @@ def _read(data: bytes) -> Cubin:
                 _size(sections, f".nv.shared.{kernel}"),
                 _size(sections, f".nv.local.{kernel}"),
                 _size(sections, f".nv.constant0.{kernel}"),
-                section.flags >> 20 & 0x7F,
+                _barriers(sections, kernel) or section.flags >> 20 & 0x7F,
                 section.size // _INSTRUCTION_BYTES,
             )
         )
@@ -135,17 +137,29 @@ def _numbers(sections: dict[str, _Section]) -> dict[str, dict[int, int]]:
     strings = bytes(list(sections.values())[table.link].data)
     symbols = [_string(strings, row[0]) for row in _SYMBOL.iter_unpack(table.data)]
     found: dict[str, dict[int, int]] = {}
-    at = 0
-    while at + _ATTRIBUTE.size <= len(info.data):
-        form, attribute, size = _ATTRIBUTE.unpack_from(info.data, at)
-        at += _ATTRIBUTE.size
-        if form != _SIZED:
-            continue
-        if size == _PAIR.size and attribute in (_FRAME_SIZE, _LEAST_STACK, _REGISTERS):
-            symbol, value = _PAIR.unpack_from(info.data, at)
+    for attribute, _, payload in _attributes(info.data):
+        if len(payload) == _PAIR.size and attribute in (_FRAME_SIZE, _LEAST_STACK, _REGISTERS):
+            symbol, value = _PAIR.unpack(payload)
             found.setdefault(symbols[symbol], {})[attribute] = value
-        at += size
     return found
+
+
+def _barriers(sections: dict[str, _Section], kernel: str) -> int:
+    """Barriers that a kernel names, where its own attributes say so."""
+    info = sections.get(f".nv.info.{kernel}")
+    said = _attributes(info.data) if info else ()
+    return next((value & 0xFF for attribute, value, _ in said if attribute == _BARRIERS), 0)
+
+
+def _attributes(data: memoryview) -> Iterator[tuple[int, int, memoryview]]:
+    """Attribute, its 16-bit value (or the size of its payload), and the payload that follows."""
+    at = 0
+    while at + _ATTRIBUTE.size <= len(data):
+        form, attribute, value = _ATTRIBUTE.unpack_from(data, at)
+        at += _ATTRIBUTE.size
+        size = value if form == _SIZED else 0
+        yield attribute, value, data[at : at + size]
+        at += size
 
 
 def _string(table: bytes, start: int) -> str:

@@ -19,12 +19,12 @@ from kernelwright.harness.sandbox.system import (
     set_capabilities,
 )
 
-_SYSTEM = (
+SYSTEM = (
     "/usr", "/lib", "/lib64", "/bin", "/nix/store", "/etc/ld.so.cache", "/etc/alternatives",
     "/etc/localtime", "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat",
     "/sys/devices/system", "/proc/sys/vm/overcommit_memory",
 )  # fmt: skip
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
+DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 _OWN = tuple(
     str(Path(__file__).resolve().parents[2] / room)
     for room in ("agents", "evals", "harness", "tasks")
@@ -56,8 +56,9 @@ class Cage:
 
 
 def python_folders() -> tuple[str, ...]:
-    """Where this interpreter and its packages lie, and the compiler where it is not of the system."""
+    """Where this interpreter, its packages and a CUDA toolkit lie, and the compiler outside of the system."""
     paths = {sys.prefix, sys.base_prefix, sys.exec_prefix, *sysconfig.get_paths().values()}
+    paths |= {os.environ[name] for name in ("CUDA_HOME", "CUDA_PATH") if os.environ.get(name)}
     compiler = shutil.which(os.environ.get("CXX") or "g++")
     if compiler and (real := os.path.realpath(compiler)).startswith("/opt/"):
         paths.add("/".join(real.split("/")[:3]))
@@ -73,8 +74,8 @@ def isolate(cage: Cage, root: str) -> None:
     namespaces.detach()
     files.shut_in(
         root,
-        [*_SYSTEM, *cage.read],
-        _DEVICES,
+        [*SYSTEM, *cage.read],
+        DEVICES,
         cage.scratch,
         _OWN,
         size=cage.disk,
@@ -102,7 +103,7 @@ def enter(cage: Cage, *, isolated: bool = False, pairs: bool = False) -> None:
         set_capabilities(0)
     else:
         _limit(resource.RLIMIT_NPROC, _tasks_of(os.getuid()) + _SLACK + cage.processes)
-    landlock.restrict([*_SYSTEM, *cage.read], [cage.scratch], _DEVICES)
+    landlock.restrict([*SYSTEM, *cage.read], [cage.scratch], DEVICES)
     if seccomp.available():
         metadata = isolated or cage.user is not None
         seccomp.install(seccomp.fence(metadata=metadata, pairs=pairs))
