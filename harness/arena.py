@@ -84,17 +84,22 @@ class Board:
 
 
 def view(flat: torch.Tensor, region: Region) -> torch.Tensor:
-    """The tensor that `region` describes within `flat`, a 1-D uint8 tensor. Raises ValueError."""
+    """The tensor that `region` describes within `flat`, a 1-D uint8 tensor. Raises ValueError.
+
+    What `skew` left free before it (`place`) belongs to its storage: so a slice lies in a larger tensor.
+    """
     end = region.address + region.nbytes
     if end > flat.numel():
         raise ValueError(f"a region ends at {end}, beyond {flat.numel()} bytes")
     dtype = DTYPES[region.dtype]
     if region.nbytes == 0:
         return torch.empty(region.shape, dtype=dtype)
+    skew = region.address % ALIGN // dtype.itemsize
+    start = region.address - skew * dtype.itemsize
     typed = torch.frombuffer(
-        flat.numpy().data, dtype=dtype, count=region.span, offset=region.address
+        flat.numpy().data, dtype=dtype, count=skew + region.span, offset=start
     )
-    return typed.as_strided(region.shape, region.stride)
+    return typed.as_strided(region.shape, region.stride, skew)
 
 
 def place(

@@ -179,7 +179,9 @@ def _view(tensor: Lazy) -> str:
     turned = (view.shape[::-1], view.strides[::-1]) == (buffer.shape, own)
     if view.offset == 0 and len(view.shape) == 2 and turned:
         return f"{name}.t()"
-    return f"{name}.as_strided({view.shape!r}, {_filled(view)!r}, {view.offset})"
+    # Counted from where the tensor begins, which may itself be a slice of a larger one.
+    start = f", {name}.storage_offset() + {view.offset}" if view.offset else ""
+    return f"{name}.as_strided({view.shape!r}, {_filled(view)!r}{start})"
 
 
 def _contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -111,3 +111,12 @@ def test_the_memory_is_shared_and_given_back():
     assert arena.read(region).tolist() == [0.0, 0.0, 2.0, 3.0, 4.0]
     arena.close()
     assert open_descriptors() == before
+
+
+def test_what_is_skewed_begins_within_its_storage():
+    """Else nobody would see a view that is counted from where the storage begins."""
+    flat, value = torch.zeros(1 << 10, dtype=torch.uint8), torch.randn(3, 4)
+    for skew in (0, 1, 3):
+        (region,), _ = place([value], 64, skew=skew)
+        found = view(flat, region).copy_(value)
+        assert found.storage_offset() == skew and torch.equal(view(flat, region), value)
