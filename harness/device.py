@@ -24,3 +24,17 @@ class DeviceFacts:
     """Measured fp32 multiply-add rate over all threads, 2 operations each, in GFLOP/s."""
     l1_bytes: int | None = None
     """Data cache of one core."""
+    matrix_gflops: Mapping[str, float] = field(default_factory=dict)
+    """Measured rates of large products by type of the factors (`fp32`, `bf16`, `int8`), 2 operations each."""
+    capability: str | None = None
+    """Of a GPU: `sm_90`."""
+    multiprocessors: int | None = None
+    memory_bytes: int | None = None
+    """Of the device itself."""
+    driver: str | None = None
+    toolkit: str | None = None
+    """CUDA release that torch is built for."""
+    clocks_mhz: Mapping[str, int] = field(default_factory=dict)
+    """The highest that the device may run at: `sm`, `memory`."""
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """What could not be found out or measured, with its reason: `matrix fp8`, `clocks`."""
