@@ -15,8 +15,8 @@ _WAYS = {
     "fp16": {"fp16": 1, "bf16": 1},
     "bf16": {"bf16": 1, "fp16": 1},
 }
-"""By precision class: what a GPU may multiply in, and how many such products make one of the class. Of factors
-split into two bf16 numbers each, three products make one within fp32's error budget (Henry et al. 2019)."""
+"""By precision class: what a GPU may multiply in, and how many such products make one of the class. Of
+factors split into two bf16 numbers each, three products make one within fp32's budget (Henry et al. 2019)."""
 _HEADROOM = 0.4
 """A time below this share of the floor is impossible. Not 1: the peaks are those of simple loops, and
 inputs that a harness has just written may still lie in a nearer cache."""

@@ -124,7 +124,7 @@ def _kernel_from(data: Mapping[str, Any]) -> KernelCounters:
 
 
 def _said(name: str, counter: Counter) -> str:
-    value, words = counter.value, name.replace("_", " ")
+    value, words = counter.value, _words(name)
     if counter.unit == "share" and isinstance(value, float):
         return f"{words} {value:.1%}"
     figure = (
@@ -137,11 +137,16 @@ def _said(name: str, counter: Counter) -> str:
     return f"{words} {figure}"
 
 
+def _words(name: str) -> str:
+    """A tool's own name of a metric stays as it is."""
+    return name if "__" in name else name.replace("_", " ")
+
+
 def _unknown(kernel: KernelCounters) -> Iterator[str]:
     """The missing ones, a line for each reason."""
     by_reason: dict[str, list[str]] = {}
     for name, counter in kernel.values.items():
         if counter.value is None:
-            by_reason.setdefault(counter.reason, []).append(name.replace("_", " "))
+            by_reason.setdefault(counter.reason, []).append(_words(name))
     for reason, names in by_reason.items():
         yield f"{kernel.kernel} on {kernel.device}: no {', '.join(names)} ({reason})"
