@@ -30,11 +30,10 @@ import torch
 import torch._dynamo  # an audit needs it: loaded here once, not by each process
 from rich.progress import track
 
+from kernelwright.evals.task_check import check
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.peaks import device_facts
 from kernelwright.harness.vetting import Vetting
-from kernelwright.task_check import check
-from kernelwright.tasks import audits
 from kernelwright.tasks.errors import TaskError
 from kernelwright.tasks.foreign import find
 from kernelwright.tasks.load import load_suite
@@ -131,13 +130,13 @@ def tried(task: Task, vetting: Vetting, args: argparse.Namespace) -> Row:
         vetting.vet(task)
     except (TaskError, HarnessError) as error:
         return Row(task.name, False, faults=(_short(str(error), task),))
-    return Row(task.name, True, UNAUDITED) if args.run_only else checked(task, vetting, args)
+    return Row(task.name, True, UNAUDITED) if args.run_only else checked(task, args)
 
 
-def checked(task: Task, vetting: Vetting, args: argparse.Namespace) -> Row:
+def checked(task: Task, args: argparse.Namespace) -> Row:
     """The check of one task that was vetted, in a process of its own."""
     ours, theirs = _FORK.Pipe(duplex=False)
-    process = _FORK.Process(target=_check, args=(task, vetting, args.audit_seconds, theirs))
+    process = _FORK.Process(target=_check, args=(task, args.audit_seconds, theirs))
     process.start()
     theirs.close()
     try:
@@ -157,11 +156,11 @@ def checked(task: Task, vetting: Vetting, args: argparse.Namespace) -> Row:
         ours.close()
 
 
-def _check(task: Task, vetting: Vetting, seconds: float, link: Connection) -> None:
+def _check(task: Task, seconds: float, link: Connection) -> None:
     torch.set_num_threads(1)  # small work, on a machine with other work
     facts = device_facts(len(os.sched_getaffinity(0)))
-    one = check(task, facts, vetting, anew=True, audit_seconds=seconds)
-    record = audits.recorded(task) if one.audit else None
+    one = check(task, facts, audit_seconds=seconds)
+    record = one.record
     survivors = tuple(mutant.name for mutant in record.survivors) if record else ()
     link.send((one.shapes > 0, one.audit, one.faults, survivors, record.left_out if record else 0))
 

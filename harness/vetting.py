@@ -6,8 +6,9 @@ there is the task's fault, in one line. What passes is remembered by content, fo
 
 This finds what is broken, endless or too large, and what misbehaves without knowing that it is watched. It is
 no wall: a file that was written to deceive can behave in the cage and attack afterwards, when the reference
-runs in the process that judges. Tasks that ship with kernelwright are not vetted, and none is where the user
-says by KERNELWRIGHT_TRUST_TASKS=1 that all are his own.
+runs in the process that judges; the wall is the fence around that process (`sandbox/fence.py`). Tasks that
+ship with kernelwright are not vetted, and none is where the user says by KERNELWRIGHT_TRUST_TASKS=1 that all
+are his own.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Vetting:
 
     def vet(self, task: Task) -> None:
         """Run it in the cage, unless it is ours or has passed before. Raises TaskError, in one line."""
-        if trusted() or is_bundled(task) or _mark(task).exists():
+        if not foreign(task) or mark(task).exists():
             return
         path = str(task.path) if task.path else None
         given = wire.encode_value([task.name, task.source, path, task.meta.modes[0] == "train"])
@@ -143,22 +144,27 @@ def vet(task: Task) -> None:
         vetting.vet(task)
 
 
+def foreign(task: Task) -> bool:
+    """Whether a task is neither ours nor vouched for."""
+    return not (trusted() or is_bundled(task))
+
+
 def trusted() -> bool:
     """Whether the user vouches for all tasks."""
     return os.environ.get("KERNELWRIGHT_TRUST_TASKS", "") not in ("", "0")
 
 
-def _mark(task: Task) -> Path:
+def mark(task: Task) -> Path:
     """The file that is there once the task has passed."""
     words = f"{task.hash} {task.meta.modes[0]} torch {torch.__version__}"
     return cache_folder() / "vetted" / hashlib.sha256(words.encode()).hexdigest()
 
 
 def _remember(task: Task) -> None:
-    mark = _mark(task)
+    file = mark(task)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.touch()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
 
 
 def _free_bytes() -> int:

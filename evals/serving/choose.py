@@ -7,6 +7,7 @@ from multiprocessing.connection import Connection
 
 from kernelwright.evals.pool import EVALUATOR
 from kernelwright.evals.serving.evaluator import ServedEvaluator
+from kernelwright.evals.serving.fenced import judge_of
 from kernelwright.evals.serving.messages import Reply, Request
 from kernelwright.evals.serving.process import PipeChannel
 from kernelwright.harness import evaluate
@@ -16,7 +17,7 @@ from kernelwright.tasks.task import Task
 def evaluator_for(task: Task) -> evaluate.Evaluator | ServedEvaluator:
     """The evaluator of this process for a task."""
     if EVALUATOR not in os.environ:
-        return evaluate.Evaluator(task)
+        return judge_of(task)
     way = _Kept(PipeChannel(Connection(int(os.environ[EVALUATOR]))))
     return ServedEvaluator(task, lambda: way)
 

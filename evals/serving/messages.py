@@ -1,7 +1,7 @@
 """What an evaluator elsewhere is asked, and what it answers.
 
-Messages are pickled, so either end can have the other do anything: both must be ours. On one machine they
-are parent and child at the ends of an unnamed socket; in a Ray cluster everybody who can reach it is trusted
+On one machine they are JSON between parent and child at the ends of an unnamed socket (`codec.py`): the child
+may hold the task of a stranger. Ray pickles them; in its cluster everybody who can reach it is trusted
 (docs/batch.md). Neither end ever runs a candidate (the harness does, caged, in processes of its own). What a
 candidate says is inside verdicts, as text and numbers.
 """
@@ -56,6 +56,11 @@ class Reply:
     def lost(message: str) -> Reply:
         """The reply of one who stands between, for an evaluator that is gone."""
         return Reply(fault=_LOST, message=message)
+
+    @property
+    def known(self) -> bool:
+        """Whether it is a value, or a fault that can be raised again."""
+        return self.fault is None or self.fault == _LOST or self.fault in _FAULTS
 
     def result(self) -> Any:
         """The value. Raises the fault, or Lost."""

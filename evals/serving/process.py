@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import BinaryIO
 
+from kernelwright.evals.serving.codec import Garbled, reply_from, request_bytes
 from kernelwright.evals.serving.messages import Lost, Reply, Request
+from kernelwright.harness.sandbox import fence
+from kernelwright.harness.sandbox.fence import Fence
 
 _LEAVE_S = 10.0
-_MODULE = "kernelwright.evals.serving.server"
+_MOST_BYTES = 64 << 20
+"""Of a reply. Samples and counters of a verdict take some kilobytes."""
+EVALUATOR_SERVER = "kernelwright.evals.serving.server"
 _QUIET_OPENMP = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
 """An OpenMP pool that spins after its work would steal the cores that candidates are timed on."""
 _NOT_HANDED_ON = ("OMP_NUM_THREADS",)
@@ -30,58 +36,100 @@ class PipeChannel:
 
     def call(self, request: Request) -> Reply:
         """What it answers. Raises Lost."""
+        self.send(request_bytes(request))
         try:
-            self._connection.send(request)
-            reply: Reply = self._connection.recv()
+            return reply_from(request.what, self.receive())
+        except Garbled as error:
+            raise Lost(f"the evaluator does not keep to the protocol: {error}") from error
+
+    def send(self, message: bytes) -> None:
+        """Raises Lost."""
+        try:
+            self._connection.send_bytes(message)
+        except OSError as error:
+            raise Lost("the evaluator is gone") from error
+
+    def receive(self) -> bytes:
+        """The next message. Raises Lost."""
+        try:
+            return self._connection.recv_bytes(_MOST_BYTES)
         except (EOFError, OSError) as error:
             raise Lost("the evaluator is gone") from error
-        return reply
 
     def close(self) -> None:
         """Hang up."""
         self._connection.close()
 
 
-class ServerProcess:
-    """An evaluator that is started here, and dies with this process."""
+class ServerProcess(PipeChannel):
+    """A server of ours that is started here, and dies with this process."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path | None = None) -> None:
-        """`environment` is added to ours; stderr goes to `log`, or where ours goes."""
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        log: Path | None = None,
+        *,
+        module: str = EVALUATOR_SERVER,
+        inside: Fence | None = None,
+    ) -> None:
+        """`environment` is added to ours; stderr goes to `log`, or where ours goes.
+
+        `inside`: it is fenced in, and nothing of our environment gets there but settings.
+        """
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "kernelwright.evals.child", str(os.getpid())]
+        variables = {**machine_environment(), **environment}
+        if inside is not None:
+            variables = fence.environment(variables)
         with theirs, _sink(log) as stderr:
             self._child = subprocess.Popen(
-                [*command, _MODULE, str(theirs.fileno())],
+                _command(module, theirs.fileno(), inside),
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
-                env={**machine_environment(), **environment},
+                env=variables,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
             )
-        self._channel = PipeChannel(Connection(ours.detach()))
+        super().__init__(Connection(ours.detach()))
 
     @property
     def pid(self) -> int:
         """Of the process."""
         return self._child.pid
 
-    def call(self, request: Request) -> Reply:
-        """What it answers. Raises Lost, which says how the process ended."""
+    def send(self, message: bytes) -> None:
+        """Raises Lost, which says how the process ended."""
+        with self._mourned():
+            super().send(message)
+
+    def receive(self) -> bytes:
+        """The next message. Raises Lost, which says how the process ended."""
+        with self._mourned():
+            return super().receive()
+
+    @contextlib.contextmanager
+    def _mourned(self) -> Iterator[None]:
         try:
-            return self._channel.call(request)
+            yield
         except Lost as error:
             self.close()
             raise Lost(f"the evaluator {_end(self._child.returncode)}") from error
 
     def close(self) -> None:
         """Have it leave, and see to it that it does."""
-        self._channel.close()
+        super().close()
         try:
             self._child.wait(_LEAVE_S)
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
+
+
+def _command(module: str, descriptor: int, inside: Fence | None) -> list[str]:
+    if inside is not None:
+        return inside.command(module, str(descriptor))
+    child = [sys.executable, "-m", "kernelwright.evals.child", str(os.getpid())]
+    return [*child, module, str(descriptor)]
 
 
 def machine_environment() -> dict[str, str]:

@@ -12,6 +12,9 @@ import sys
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
+from kernelwright.evals.serving.codec import reply_bytes, request_from
+from kernelwright.evals.serving.evaluator import ServedEvaluator
+from kernelwright.evals.serving.fenced import judge_of
 from kernelwright.evals.serving.messages import FAULTS, Opened, Reply, Request
 from kernelwright.harness.evaluate import Evaluator
 from kernelwright.tasks.errors import TaskError
@@ -29,17 +32,18 @@ def main() -> int:
 def serve(connection: Connection) -> None:
     """Answer until the other side is gone. Faults that are not foreseen end this process."""
     with contextlib.ExitStack() as stack:
-        evaluator: Evaluator | None = None
+        evaluator: Evaluator | ServedEvaluator | None = None
         while True:
             try:
-                request: Request = connection.recv()
+                request = request_from(connection.recv_bytes())
             except (EOFError, ConnectionError):
                 return
             try:
                 if request.what == "open":
                     task, threads, seed = request.arguments
-                    made = Evaluator(_here(task), threads=threads, seed=seed)
-                    evaluator = stack.enter_context(made)
+                    made = judge_of(_here(task), threads=threads, seed=seed)
+                    stack.enter_context(made)
+                    evaluator = made
                     reply = Reply(_opened(evaluator))
                 else:
                     assert evaluator is not None, "the first request opens a task"
@@ -47,12 +51,12 @@ def serve(connection: Connection) -> None:
             except FAULTS as error:
                 reply = Reply.of(error)
             try:
-                connection.send(reply)
+                connection.send_bytes(reply_bytes(request.what, reply))
             except ConnectionError:
                 return
 
 
-def _answer(evaluator: Evaluator, request: Request) -> object:
+def _answer(evaluator: Evaluator | ServedEvaluator, request: Request) -> object:
     match request.what:
         case "evaluate":
             candidate, effort, champion, counters = request.arguments
@@ -73,7 +77,7 @@ def _answer(evaluator: Evaluator, request: Request) -> object:
             raise ValueError(f"unknown request {request.what!r}")
 
 
-def _opened(evaluator: Evaluator) -> Opened:
+def _opened(evaluator: Evaluator | ServedEvaluator) -> Opened:
     from kernelwright.machine import environment
 
     prober = evaluator.prober

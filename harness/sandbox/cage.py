@@ -53,6 +53,11 @@ class Cage:
     processes: int = 256
     user: int | None = None
     """Unprivileged user id to become; None: stay who we are."""
+    devices: tuple[str, ...] = ()
+    """Further device files that may be used."""
+    bound_addresses: bool = True
+    """Whether `memory` bounds addresses; else what is private and can be written, as a GPU's driver reserves
+    addresses by the terabyte."""
 
 
 def python_folders() -> tuple[str, ...]:
@@ -94,7 +99,10 @@ def enter(cage: Cage, *, isolated: bool = False, pairs: bool = False) -> None:
     _limit(resource.RLIMIT_FSIZE, cage.file_size)
     _limit(resource.RLIMIT_CPU, cage.cpu_seconds)
     _limit(resource.RLIMIT_NOFILE, 512)
-    _limit(resource.RLIMIT_AS, _address_space() + cage.memory)
+    if cage.bound_addresses:
+        _limit(resource.RLIMIT_AS, _address_space() + cage.memory)
+    else:
+        _limit(resource.RLIMIT_DATA, _writable() + cage.memory)
     if cage.user is not None:
         _limit(resource.RLIMIT_NPROC, cage.processes)
         _become(cage.user, reads_all=not isolated)
@@ -130,6 +138,12 @@ def _limit(what: int, value: int) -> None:
 def _address_space() -> int:
     with open("/proc/self/statm") as statm:  # noqa: PTH123
         return int(statm.read().split()[0]) * resource.getpagesize()
+
+
+def _writable() -> int:
+    """Bytes of private memory that can be written: what RLIMIT_DATA counts."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmData:")[2].split()[0]) << 10
 
 
 def _tasks_of(user: int) -> int:

@@ -65,6 +65,15 @@ def count_alone() -> None:
     _new_user()
 
 
+def leave_all() -> None:
+    """Namespaces of every kind for this process and (process ids) its children; no users are there yet.
+
+    Who was outside writes /proc/PID/uid_map and gid_map. Needs a single thread. Raises OSError.
+    """
+    _unshare(NEW_USER | NEW_PIDS | NEW_MOUNTS)
+    detach()
+
+
 def new_mounts() -> None:
     """Mounts of our own: what is mounted from now on is seen by this tree only."""
     _unshare(NEW_MOUNTS)

@@ -122,6 +122,11 @@ def _pairs() -> list[_Rule]:
     ]
 
 
+def offline() -> list[_Rule]:
+    """No sockets but between processes of this machine."""
+    return [_Rule("socket", _deny(errno.EACCES), 0, (_EQUAL, _AF_UNIX), negate=True)]
+
+
 def freeze() -> list[_Rule]:
     """While calls are timed: no new process, no new program."""
     return [

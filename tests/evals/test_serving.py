@@ -19,7 +19,7 @@ from served_fakes import CANDIDATE, OPENED, PROBE, TASK, verdict
 from kernelwright.evals.serving import server
 from kernelwright.evals.serving.evaluator import TRIES, Probed, ServedEvaluator
 from kernelwright.evals.serving.messages import Lost, Reply, Request
-from kernelwright.evals.serving.process import ServerProcess
+from kernelwright.evals.serving.process import PipeChannel, ServerProcess
 from kernelwright.evals.serving.rooms import device_room
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.errors import HarnessError
@@ -101,17 +101,19 @@ def test_it_takes_what_the_real_one_takes() -> None:
 
 def test_the_server_counts_where_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = multiprocessing.Pipe()
-    monkeypatch.setattr(server, "Evaluator", Counted)
-    for request in (
-        Request("open", (TASK, None, None)),
-        Request("evaluate", (CANDIDATE, "loop", None, True)),
-        Request("counted", (verdict(2.0), CANDIDATE)),
-    ):
-        ours.send(request)
-    serving = threading.Thread(target=server.serve, args=(theirs,))
+    monkeypatch.setattr(server, "judge_of", Counted)
+    serving = threading.Thread(target=server.serve, args=(theirs,), daemon=True)
     serving.start()
-    replies = [ours.recv().result() for _ in range(3)]
-    ours.close()
+    channel = PipeChannel(ours)
+    replies = [
+        channel.call(request).result()
+        for request in (
+            Request("open", (TASK, None, None)),
+            Request("evaluate", (CANDIDATE, "loop", None, True)),
+            Request("counted", (verdict(2.0), CANDIDATE)),
+        )
+    ]
+    channel.close()
     serving.join(10.0)
     assert [dict(found.counters) for found in replies[1:]] == [{"asked": 1}, {"later": 1}]
 

@@ -156,12 +156,12 @@ def _judged(
         return None, _UNJUDGED
     if device != "cpu":
         return None, f"its kernel is for {device}, and exports are judged on the CPU only"
+    from kernelwright.evals.serving.fenced import judge_of
     from kernelwright.harness.candidate import Candidate
-    from kernelwright.harness.evaluate import Evaluator
 
     console.note("judging the exported operator as it is (torch.compile takes a while)")
     candidate = Candidate(source, champion.card["kernel"]["language"])
-    with Evaluator(champion.task, threads=champion.card["environment"]["threads"]) as evaluator:
+    with judge_of(champion.task, threads=champion.card["environment"]["threads"]) as evaluator:
         return evaluator.evaluate(candidate, effort="final"), None
 
 

@@ -131,7 +131,8 @@ def _audit(args: argparse.Namespace, console: Console) -> int:
     """Audit one task or a suite; 0 when all are sound, 1 when some are weak."""
     loaded = _loaded(args.tasks)
     tasks = loaded.tasks
-    from kernelwright.harness.audit import MOST_MUTANTS, audit
+    from kernelwright.evals.serving.examiner import Examiner
+    from kernelwright.harness.audit import MOST_MUTANTS
 
     if not tasks:
         first = loaded.refused[0]
@@ -143,10 +144,10 @@ def _audit(args: argparse.Namespace, console: Console) -> int:
     console.show(heading)
     records: list[AuditRecord] = []
     faults: list[str] = []
-    with bar(console.stderr, len(tasks)) as progress:
+    with bar(console.stderr, len(tasks)) as progress, Examiner() as examiner:
         for task in tasks:
             try:
-                record = audit(
+                record = examiner.audit(
                     task,
                     seed=args.seed,
                     most_mutants=args.most or MOST_MUTANTS,
@@ -182,24 +183,26 @@ def _check(args: argparse.Namespace, console: Console) -> int:
     everything = [_loaded(name) for name in args.tasks or (*suites(), DRAW)]
     tasks = [task for loaded in everything for task in loaded.tasks]
     refused = [refusal for loaded in everything for refusal in loaded.refused]
+    from kernelwright.evals.serving.examiner import Examiner
+    from kernelwright.evals.task_check import Checked
     from kernelwright.harness.audit import MOST_SECONDS
     from kernelwright.harness.peaks import device_facts
-    from kernelwright.harness.vetting import Vetting
-    from kernelwright.task_check import Checked, check
 
     facts = device_facts(len(os.sched_getaffinity(0)))
     width = max((len(task.name) for task in tasks), default=0)
     found: list[Checked] = []
-    with bar(console.stderr, len(tasks)) as progress, Vetting() as vetting:
+    with bar(console.stderr, len(tasks)) as progress, Examiner() as examiner:
         for task in tasks:
-            one = check(
+            known = None if args.audit else audits.recorded(task)
+            one = examiner.check(
                 task,
                 facts,
-                vetting,
-                anew=args.audit,
+                record=known,
                 audit_seconds=args.audit_seconds or MOST_SECONDS,
                 progress=progress.step(task.name),
             )
+            if one.record is not None and one.record != known:
+                audits.keep(one.record)
             found.append(one)
             floor = "" if one.floor_us is None else f"floor {one.floor_us:.1f} us"
             console.show(

@@ -111,9 +111,9 @@ def read_candidate(path: str) -> Candidate:
 
 def _judge(args: argparse.Namespace, candidate: Candidate, console: Console) -> Verdict:
     task = load_task(args.task)
-    from kernelwright.harness.evaluate import evaluator_for
+    from kernelwright.evals.serving.fenced import judge_of
 
-    with evaluator_for(task, candidate, threads=args.threads, seed=args.seed) as evaluator:
+    with judge_of(task, candidate, threads=args.threads, seed=args.seed) as evaluator:
         console.note(f"judging {args.kernel} for {task.name} (torch.compile takes a while)")
         return evaluator.evaluate(candidate, effort="final", counters=args.counters)
 

@@ -12,8 +12,7 @@ from kernelwright.harness import roofline
 from kernelwright.harness.audit import MOST_SECONDS, audit
 from kernelwright.harness.device import DeviceFacts
 from kernelwright.harness.starting import examined
-from kernelwright.harness.vetting import Vetting
-from kernelwright.tasks import audits
+from kernelwright.tasks.audits import AuditRecord
 from kernelwright.tasks.errors import TaskError
 from kernelwright.tasks.reference import Reference
 from kernelwright.tasks.task import Task
@@ -35,6 +34,8 @@ class Checked:
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """What could not be looked at here."""
+    record: AuditRecord | None = None
+    """The audit that it says this by."""
 
     def to_json(self) -> dict[str, Any]:
         """One task of the object of `tasks check --json`."""
@@ -50,25 +51,24 @@ class Checked:
         }
 
 
+def unrunnable(task: Task, fault: str) -> Checked:
+    """What became of a task that cannot be run at all."""
+    return Checked(task, 0, "", None, (fault,))
+
+
 def check(
     task: Task,
     facts: DeviceFacts,
-    vetting: Vetting,
     *,
-    anew: bool = False,
+    record: AuditRecord | None = None,
     audit_seconds: float = MOST_SECONDS,
     progress: Progress | None = None,
 ) -> Checked:
-    """Run the reference in every shape, audit it where no audit of exactly this source is known.
+    """Run the reference in every shape, and audit it where no `record` of an audit is given.
 
-    `anew`: audit it in any case. One that is not ours is tried in the sandbox first. Nothing that the
-    task's own file does wrong is raised: it is a fault.
+    Nothing that the task's own file does wrong is raised: it is a fault.
     """
     faults: list[str] = []
-    try:
-        vetting.vet(task)
-    except TaskError as error:
-        return Checked(task, 0, "", None, (str(error),))
     floor: float | None = None
     runs = 0
     runnable = False
@@ -88,11 +88,9 @@ def check(
         shapes < LEAST_SHAPES and task.spec is None
     ):  # whoever wrote a suite of others chose its shapes
         faults.append("one shape only: declare others in TASK['shapes'] or TASK['hidden']")
-    record = None if anew else audits.recorded(task)
     if record is None and runnable:
         try:
             record = audit(task, seconds=audit_seconds, progress=progress)
-            audits.keep(record)
         except TaskError as error:
             faults.append(f"audit: {error}")
     if record and record.verdict != "sound":
@@ -104,7 +102,8 @@ def check(
             notes += [start.untimed] if start and start.untimed else []
         except TaskError as error:
             faults.append(str(error))
-    return Checked(task, runs, record.verdict if record else "", floor, tuple(faults), tuple(notes))
+    said = record.verdict if record else ""
+    return Checked(task, runs, said, floor, tuple(faults), tuple(notes), record)
 
 
 def _variants(task: Task) -> Iterator[tuple[str, dict[str, int]]]:
