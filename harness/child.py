@@ -21,7 +21,7 @@ import types
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -42,7 +42,9 @@ from kernelwright.harness.sandbox.leave import give
 from kernelwright.harness.sandbox.system import die_with_parent
 from kernelwright.harness.wire import Region
 
-_COMMANDS = ("load", "state", "call", "batch", "regions", "lockdown")
+COMMANDS = ("load", "state", "call", "batch", "regions", "lockdown")
+ON_DEVICE = "kernelwright.harness.gpu.child"
+"""What runs in a worker that has its tensors on a device."""
 # As they are before a candidate is there.
 _RECEIVE, _SEND = socket.socket.recv, socket.socket.sendall
 
@@ -54,8 +56,10 @@ def main(config: dict[str, Any], descriptors: list[int], leave: socket.socket) -
     """
     connection, arena, board = descriptors
     sock = socket.socket(fileno=os.dup(connection))
-    rights = mmap.PROT_READ | (mmap.PROT_WRITE if config["writable"] else 0)
-    memory = mmap.mmap(os.dup(arena), config["arena_size"], prot=rights)
+    on_device = importlib.import_module(ON_DEVICE) if config["device"] else None
+    if on_device is None:
+        rights = mmap.PROT_READ | (mmap.PROT_WRITE if config["writable"] else 0)
+        memory = mmap.mmap(os.dup(arena), config["arena_size"], prot=rights)
     slots = memoryview(mmap.mmap(os.dup(board), 0)).cast("Q")
     scratch = config["cage"]["scratch"]
     os.chdir(scratch)
@@ -65,6 +69,7 @@ def main(config: dict[str, Any], descriptors: list[int], leave: socket.socket) -
     torch.set_num_threads(config["threads"])
     torch.empty(1 << 20).fill_(0)  # OpenMP starts its threads, each on a core of its own
     seen = importlib.import_module(config["before"]).prepare(scratch) if config["before"] else None
+    seat = on_device.begin(config, os.dup(arena)) if on_device else None
     parent = os.getppid()
     die_with_parent(parent)  # also while it stands, when it cannot see that the socket is closed
     if config["caged"]:
@@ -73,6 +78,8 @@ def main(config: dict[str, Any], descriptors: list[int], leave: socket.socket) -
         give(leave, neighbours=not config["isolated"] and cage.user is None)
         die_with_parent(parent)  # again: changing the user took it back
     leave.close()
+    if on_device:
+        on_device.serve(sock, seat, slots, scratch, *config["rooms"])
     serve(sock, memory, slots, scratch, seen)
 
 
@@ -111,8 +118,13 @@ def serve(
     worker = Worker(sock, flat, slots, scratch, seen)
     sealed = seals.places([sys.modules[__name__], Worker, wire, calls])
     wire.send(sock, {"arena": flat.data_ptr(), "seals": sealed})
+    answer(sock, worker, COMMANDS)
+
+
+def answer(sock: socket.socket, worker: Worker, names: Sequence[str]) -> NoReturn:
+    """Carry out commands of these names until the parent is gone."""
     # Looked up in nothing that could be changed but by writing to memory.
-    commands = tuple((name, vars(Worker)[name]) for name in _COMMANDS)
+    commands = tuple((name, getattr(type(worker), name)) for name in names)
     while True:
         try:
             message = wire.receive(sock)
@@ -120,13 +132,13 @@ def serve(
             os._exit(0)
         command = next(function for name, function in commands if name == message["do"])
         try:
-            answer = command(worker, message)
+            said = command(worker, message)
         except BaseException as error:
             try:
-                answer = {"error": describe(error)}
+                said = {"error": describe(error)}
             except BaseException:  # an exception of the candidate's that raises when it is asked
-                answer = {"error": {"type": "unprintable exception", "message": "", "line": None}}
-        wire.send(sock, answer)
+                said = {"error": {"type": "unprintable exception", "message": "", "line": None}}
+        wire.send(sock, said)
 
 
 def describe(error: BaseException) -> dict[str, Any]:
@@ -183,13 +195,17 @@ class Worker:
         torch.manual_seed(message["init_seed"])
         model = getattr(module, message["entry"])(*args, **kwargs)
         if isinstance(model, torch.nn.Module):
-            self._module = model
+            self._module = model = self._placed(model)
             names = self._load_state(model, message["state"])
             model.train(message["train"])
             self._trained = trained(model, [names[name] for name in message["trained"]])
             self._buffers = [names[name] for name in message["buffers"]]
         self._model = torch.compile(model) if message["compile"] else model
         return {"ok": True}
+
+    def _placed(self, model: torch.nn.Module) -> torch.nn.Module:
+        """The model where its inputs will be."""
+        return model
 
     def state(self, message: dict[str, Any]) -> dict[str, Any]:
         """Change the values of parameters and buffers in place."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import truediv
 from statistics import median
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 
@@ -20,13 +20,14 @@ from kernelwright.harness import tenants
 from kernelwright.harness.allowance import allowance
 from kernelwright.harness.arena import Board
 from kernelwright.harness.comparison import TimedCheck, compare
-from kernelwright.harness.crew import LARGEST_LEG, MOST_CALLS, Crew
+from kernelwright.harness.crew import Crew
 from kernelwright.harness.fault import Fault
 from kernelwright.harness.oracle import Case, Oracle
 from kernelwright.harness.provenance import Profile
 from kernelwright.harness.running import Running
 from kernelwright.harness.sampling import Sampler, can_sample
 from kernelwright.harness.timing import Plan, Probe, Rounds, Timings, wake_up_seconds
+from kernelwright.harness.verdict import Track
 from kernelwright.harness.worker import Value, Worker
 
 Effort = Literal["loop", "final"]
@@ -42,12 +43,24 @@ _SERVER_PAUSE_S = 0.01
 _POOL = 1 << 30
 
 
+class Account(Protocol):
+    """Whose code did the work of a call."""
+
+    def track(self, call_s: float) -> Track | None:
+        """The track of a candidate whose calls take so many seconds; None: nothing was seen."""
+        ...
+
+    def own_share(self, call_s: float) -> float | None:
+        """Share of the work that libraries did not do; None: nothing was seen."""
+        ...
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What was measured. `profile` is None, with the reason in `blind`, where nothing can be seen."""
 
     timings: Timings
-    profile: Profile | None
+    profile: Account | None
     blind: str | None
     others: float | None
     """Cores that other processes kept busy meanwhile; None: unknown."""
@@ -63,11 +76,10 @@ class Contest:
         self._free: tuple[int, float] | None = None
         own = oracle.own
         eager = crew.eager()
-        with _aside():
+        with aside():
             self._overhead = wake_up_seconds(eager)
             seconds = min(eager.batch([own.arguments], own.upstream).seconds for _ in range(5))
-        most = min(MOST_CALLS, LARGEST_LEG // max(crew.call_bytes, 1))
-        most = min(most, Board.SLOTS // max(len(own.expected), 1) - 1)
+        most = min(crew.most_calls, Board.SLOTS // max(len(own.expected), 1) - 1)
         self.calls = max(1, min(most, round(_LEG_SECONDS / max(seconds, 1e-6))))
         """Calls a leg."""
         self._pause_s = 0.0
@@ -89,7 +101,7 @@ class Contest:
         timings: list[Timings] = []
         profile, blind, others = Profile({}), can_sample(running.pid), None
         for start in range(_MOST_STARTS):
-            if start >= _STARTS[effort] and (effort == "loop" or not _scattered(timings)):
+            if start >= _STARTS[effort] and (effort == "loop" or not scattered(timings)):
                 break
             with contextlib.ExitStack() as stack:
                 worker = running
@@ -112,7 +124,7 @@ class Contest:
     def _free_s(self) -> float:
         """What allocating the outputs costs in legs like ours; asked for anew where these have changed."""
         if self._free is None or self._free[0] != self.calls:
-            with _aside():
+            with aside():
                 self._free = self.calls, allowance(self._oracle.own.layout, self.calls)
         return self._free[1]
 
@@ -130,7 +142,7 @@ class Contest:
                 )
 
         supply = self._pooled() if effort == "loop" else iter(self._oracle.fresh_arguments, None)
-        with _aside():
+        with aside():
             return Rounds(
                 names,
                 lambda: next(supply),
@@ -159,7 +171,7 @@ class Contest:
             index += 1
 
 
-def _scattered(starts: Sequence[Timings]) -> bool:
+def scattered(starts: Sequence[Timings]) -> bool:
     """Whether it matters which of the starts one looks at."""
     ratios: list[float] = [
         median(map(truediv, start.seconds["eager"], start.seconds["candidate"])) for start in starts
@@ -181,7 +193,7 @@ def _probe(case: Case) -> Probe:
 
 
 @contextlib.contextmanager
-def _aside() -> Iterator[None]:
+def aside() -> Iterator[None]:
     """Keep out of the contestants' way: no threads of ours, and not on the core of their first one.
 
     There we would get to run again when a leg is over, and never be able to stop one in the middle.

@@ -47,8 +47,8 @@ class Crew(contextlib.ExitStack):
 
     def __init__(self, task: Task, own: Form, further: Sequence[Form], threads: int) -> None:
         super().__init__()
-        self.call_bytes = _call_bytes(own)
-        largest = max(_call_bytes(form) for form in (own, *further))
+        self.call_bytes = bytes_of_call(own)
+        largest = max(bytes_of_call(form) for form in (own, *further))
         legs = min(self.call_bytes * MOST_CALLS, LARGEST_LEG)
         self.room = 2 * largest + max(legs, self.call_bytes)
         """Bytes that a worker has for inputs."""
@@ -58,7 +58,7 @@ class Crew(contextlib.ExitStack):
         self._timeout = _LEAST_TIMEOUT
         self._inspected = [form for form in (own, *further) if not form.hidden]
         self._threads = threads
-        self._nursery = self.enter_context(Nursery(threads=threads))
+        self._nursery = self.enter_context(self._prewarmed(threads))
         try:
             self._builder = Builder(self._nursery)
         except BaseException:
@@ -68,6 +68,15 @@ class Crew(contextlib.ExitStack):
         self._compiled: Worker | None = None
         self.compile_reason: str | None = None
         """Why there is no torch.compile baseline."""
+
+    @property
+    def most_calls(self) -> int:
+        """Calls a leg at the most."""
+        return min(MOST_CALLS, LARGEST_LEG // max(self.call_bytes, 1))
+
+    def _prewarmed(self, threads: int) -> Nursery:
+        """The process that workers are forked from."""
+        return Nursery(threads=threads)
 
     def candidate(
         self, candidate: Candidate, form: Form | None = None, *, writable: bool = False
@@ -224,7 +233,8 @@ class Crew(contextlib.ExitStack):
         return Worker(nursery, self._builder, setup, inputs_bytes=self.room, timeout=self._timeout)
 
 
-def _call_bytes(form: Form) -> int:
+def bytes_of_call(form: Form) -> int:
+    """Bytes of inputs, at the most."""
     return 2 * footprint(tensors(form.oracle.own))  # strided cases have gaps
 
 

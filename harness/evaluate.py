@@ -24,7 +24,7 @@ from kernelwright.harness.crew import Crew
 from kernelwright.harness.device import DeviceFacts
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault
-from kernelwright.harness.forms import QUICK, further_forms, own_form
+from kernelwright.harness.forms import QUICK, Form, further_forms, own_form
 from kernelwright.harness.guarded import SIDES
 from kernelwright.harness.inline_cpp import BuildError
 from kernelwright.harness.parse import parse_problem
@@ -48,7 +48,7 @@ _DOUBTS = 3
 
 
 @dataclass
-class _Trial:
+class Trial:
     """One candidate on its way through the stages, and what has been found out so far."""
 
     candidate: Candidate
@@ -76,6 +76,9 @@ class Evaluator:
     """
 
     def __init__(
+    device = "cpu"
+    """Kind of the device that verdicts hold for."""
+
         self,
         task: Task,
         *,
@@ -117,9 +120,8 @@ class Evaluator:
         self._known_weak = known_weak(self.task)
         self._further = further_forms(self.task, self._seed)
         try:
-            crew = Crew(self.task, form, self._further, self.threads)
-            self._crew = self._stack.enter_context(crew)
-            self.facts: DeviceFacts = device_facts(self.threads)
+            self._crew = self._stack.enter_context(self._crew_for(form))
+            self.facts = self._measured_facts()
         except BuildError as error:
             raise UsageError(str(error)) from error
         self._checks = Checks(self._crew, self.oracle)
@@ -130,7 +132,7 @@ class Evaluator:
         for other in self._further:
             other.oracle.cases(QUICK)
         own = self.oracle.own
-        self.contest = Contest(self._crew, self.oracle)
+        self.contest = self._contest()
         model = self._model = self.reference.build(0)
         self._work = (
             self.reference.operations(own.inputs),
@@ -143,6 +145,32 @@ class Evaluator:
         self.learn(casebook.known(self.task))
 
     # -- public -----------------------------------------------------------------------------------
+    # -- what differs by device -------------------------------------------------------------------
+
+    def _crew_for(self, own: Form) -> Crew:
+        """The processes that take part. Raises BuildError without a compiler."""
+        return Crew(self.task, own, self._further, self.threads)
+
+    def _measured_facts(self, *, again: bool = False) -> DeviceFacts:
+        """What the device is and was measured to do."""
+        return device_facts(self.threads, again=again)
+
+    def _contest(self) -> Contest:
+        """Who times. Asked for when the crew is there."""
+        return Contest(self._crew, self.oracle)
+
+    def _instead(self, candidate: Candidate) -> Evaluator | None:
+        """Who judges this candidate, where we cannot. Raises HarnessError, TaskError."""
+        if self._emulated is not None or emulation(candidate.source) is None:
+            return None
+        return self._on_gpu or self._emulator
+
+    @cached_property
+    def _on_gpu(self) -> Evaluator | None:
+        """Judges GPU kernels on the GPU, opened for the first of them; None where there is none."""
+        inner = on_gpu(self.task, threads=self.threads, seed=self._seed)
+        return None if inner is None else self._stack.enter_context(inner)
+
 
     @cached_property
     def target(self) -> Target:
@@ -165,20 +193,23 @@ class Evaluator:
         champion, where one is given). `final` draws everything anew, and times longer, against
         torch.compile as well. With `counters` an accepted one is counted too, which costs seconds.
         """
-        trial = _Trial(candidate, effort, champion)
-        if self._emulated is None:
-            try:
-                if emulation(candidate.source) is not None:
-                    return self._emulator.evaluate(candidate, effort=effort, counters=counters)
-            except (HarnessError, TaskError) as error:
-                return Verdict(
-                    "harness_error",
-                    "build",
-                    (Finding("harness", str(error)),),
-                    language=candidate.language,
-                )
+        trial = Trial(candidate, effort, champion)
+        try:
+            other = self._instead(candidate)
+            if other is not None:
+                rival = champion if champion and self._instead(champion) is other else None
+                return other.evaluate(candidate, effort=effort, champion=rival, counters=counters)
+        except (HarnessError, TaskError) as error:
+            return Verdict(
+                "harness_error",
+                "build",
+                (Finding("harness", str(error)),),
+                language=candidate.language,
+            )
         known = (*self._known_weak, *_weak_sandbox())
-        trial.verdict = Verdict("accepted", "parse", known, language=candidate.language)
+        trial.verdict = Verdict(
+            "accepted", "parse", known, language=candidate.language, device=self.device
+        )
         if effort == "final":
             for oracle in (self.oracle, *(form.oracle for form in self._further)):
                 oracle.renew()
@@ -263,7 +294,7 @@ class Evaluator:
 
     # -- stages -----------------------------------------------------------------------------------
 
-    def _stage_parse(self, trial: _Trial) -> None:
+    def _stage_parse(self, trial: Trial) -> None:
         """Is it Python that defines ModelNew, in the language asked for? Nothing is run."""
         problem = parse_problem(trial.candidate.source)
         if problem:
@@ -272,15 +303,15 @@ class Evaluator:
         if wrong:
             raise wrong
 
-    def _stage_build(self, trial: _Trial) -> None:
+    def _stage_build(self, trial: Trial) -> None:
         """Load the candidate in a cage; its C++ is built on the way."""
         trial.worker = self._crew.candidate(trial.candidate)
 
-    def _stage_run(self, trial: _Trial) -> None:
+    def _stage_run(self, trial: Trial) -> None:
         """One call on the task's own inputs, its answer checked."""
         self._checks.call(trial.running, self.oracle.own)
 
-    def _stage_correctness(self, trial: _Trial) -> None:
+    def _stage_correctness(self, trial: Trial) -> None:
         """All distributions that the task allows, then its other shapes and modes."""
         checks, candidate, final = self._checks, trial.candidate, trial.effort == "final"
         for case in self.oracle.cases():
@@ -292,7 +323,7 @@ class Evaluator:
             notes.append(checks.other_batch(candidate))
         trial.note(*{note.message: note for note in notes if note}.values())
 
-    def _stage_integrity(self, trial: _Trial) -> None:
+    def _stage_integrity(self, trial: Trial) -> None:
         """Calls repeat, leave earlier answers alone, and nothing runs beside them."""
         self._checks.watched(trial.running)
         trial.note(*self._crew.checked(trial.candidate))
@@ -308,7 +339,7 @@ class Evaluator:
         if trial.effort == "final" and not self._emulated:
             trial.note(*self._crew.inspector.inspect(trial.candidate))
 
-    def _stage_timing(self, trial: _Trial) -> None:
+    def _stage_timing(self, trial: Trial) -> None:
         """Interleaved pairs, timed outputs checked; then whose code it was, and the floor."""
         rivals: dict[str, Worker] = {}
         reasons = dict(trial.verdict.reasons)
@@ -335,7 +366,7 @@ class Evaluator:
         seconds = timings.median_ms("candidate") * 1e-3
         for _ in range(_DOUBTS):
             if self.floor.impossible(seconds):
-                self.facts = device_facts(self.threads, again=True)
+                self.facts = self._measured_facts(again=True)
                 self.floor = roofline.floor(self.facts, *self._work)
         if self.floor.impossible(seconds):
             raise Fault(
@@ -389,7 +420,7 @@ class Evaluator:
             return contextlib.nullcontext()
         return self._turnstile.alone() if clock == "time" else self._turnstile.working()
 
-    def _reject(self, trial: _Trial, finding: Finding, kind: Any = "rejected") -> Verdict:
+    def _reject(self, trial: Trial, finding: Finding, kind: Any = "rejected") -> Verdict:
         findings = (finding, *trial.verdict.findings)  # the reason first
         return replace(trial.verdict, verdict=kind, findings=findings)
 
@@ -419,6 +450,17 @@ def _weak_sandbox() -> tuple[Finding, ...]:
 
 def _noise(others: float | None, threads: int) -> tuple[Finding, ...]:
     if others is None or others < tenants.WORTH_SAYING:
+def on_gpu(task: Task, *, threads: int | None = None, seed: int | None = None) -> Evaluator | None:
+    """An evaluator that judges on the GPU of this machine; None where there is none that can."""
+    from kernelwright.harness.gpu.cuda import found
+    from kernelwright.harness.gpu.evaluator import GpuEvaluator
+
+    device = found()
+    return (
+        None if isinstance(device, str) else GpuEvaluator(task, device, threads=threads, seed=seed)
+    )
+
+
         return ()
     message = (
         f"other processes kept {others:.1f} cores busy while {threads} were timed: measure again"
@@ -428,6 +470,9 @@ def _noise(others: float | None, threads: int) -> tuple[Finding, ...]:
 
 STAGES: tuple[tuple[Stage, str], ...] = (
     ("parse", "check"),
+    native = on_gpu(task, threads=threads, seed=seed)
+    if native is not None:
+        return native
     ("build", "build"),
     ("run", "build"),  # what is compiled at the first call is built then
     ("correctness", "check"),

@@ -24,6 +24,7 @@ from kernelwright.harness.builds import BUILD_SECONDS, Builder, cache_folder
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault, ended, plain, raised
 from kernelwright.harness.inline_cpp import BuildError
+from kernelwright.harness.memories import Memory, Shared
 from kernelwright.harness.nursery import Nursery
 from kernelwright.harness.rooms import remove
 from kernelwright.harness.sandbox import Cage, level
@@ -74,15 +75,25 @@ class Setup:
 class Process:
     """A process in its cage, the socket to it, and the memory that it shares with us."""
 
-    def __init__(self, nursery: Nursery, builder: Builder, setup: Setup, *, room: int) -> None:
-        """Start it, with `room` bytes for what it is given. Raises HarnessError."""
+    def __init__(
+        self,
+        nursery: Nursery,
+        builder: Builder,
+        setup: Setup,
+        *,
+        room: int,
+        shared: Shared | None = None,
+    ) -> None:
+        """Start it, with `room` bytes for what it is given, or `shared` ones. Raises HarnessError."""
         self._nursery = nursery
         self._builder = builder
         self._variant: Variant = setup.variant
         self.built: list[str] = []
         """C++ sources that the candidate had built, in their order."""
         self.folder, user = nursery.scratch(caged=setup.caged)
-        self.arena = Arena(room, ours=setup.caged and not setup.writable)
+        self.arena: Memory = (
+            shared.memory if shared else Arena(room, ours=setup.caged and not setup.writable)
+        )
         self.board = Board()
         ours, theirs = socket.socketpair()
         patience = struct.pack("ll", int(_SEND_SECONDS), 0)
@@ -95,8 +106,12 @@ class Process:
             cage = replace(cage, disk=None)
         if setup.memory is not None:
             cage = replace(cage, memory=setup.memory)
+        if shared:
+            cage = shared.cage(cage)
         config = {
-            "arena_size": self.arena.size,
+            "arena_size": shared.whole if shared else self.arena.size,
+            "device": dict(shared.spec) if shared else None,
+            "rooms": list(shared.rooms) if shared else None,
             "cage": asdict(cage),
             "caged": setup.caged,
             "writable": setup.writable or not setup.caged,

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 
 from kernelwright.harness import guarded
-from kernelwright.harness.arena import ALIGN, Arena, footprint, place
+from kernelwright.harness.arena import ALIGN, footprint, place
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault
+from kernelwright.harness.memories import Memory
 from kernelwright.harness.wire import Region
 
 Value = torch.Tensor | int | float | bool
@@ -30,7 +31,7 @@ class Given:
 class Tray:
     """Writes to the arena, at addresses that nobody can foresee, and sees who else does."""
 
-    def __init__(self, arena: Arena) -> None:
+    def __init__(self, arena: Memory) -> None:
         self._arena = arena
         self._random = random.SystemRandom()
 

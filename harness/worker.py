@@ -11,7 +11,7 @@ import random
 import re
 import select
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from kernelwright.harness import guarded, memory, pages, wire
 from kernelwright.harness.arena import footprint
 from kernelwright.harness.builds import Builder
 from kernelwright.harness.fault import Fault
+from kernelwright.harness.memories import Shared
 from kernelwright.harness.nursery import Nursery
 from kernelwright.harness.outputs import Pair, overlaps
 from kernelwright.harness.process import LOAD_SECONDS, Process, Setup
@@ -80,10 +81,19 @@ class Worker:
     """One process with one model in it. Not for use by several threads."""
 
     def __init__(
-        self, nursery: Nursery, builder: Builder, setup: Setup, *, inputs_bytes: int, timeout: float
+        self,
+        nursery: Nursery,
+        builder: Builder,
+        setup: Setup,
+        *,
+        inputs_bytes: int,
+        timeout: float,
+        on_device: Callable[[int], Shared] | None = None,
     ) -> None:
+        """`on_device` gives memory of a device of so many bytes, in place of the host's."""
         room = max(inputs_bytes, footprint([t for _, t in setup.state])) + (64 << 10)
-        self._process = Process(nursery, builder, setup, room=room)
+        shared = on_device(room) if on_device else None
+        self._process = Process(nursery, builder, setup, room=room, shared=shared)
         self.pid, self.folder = self._process.pid, self._process.folder
         self.own_folders, self.built = self._process.own_folders, self._process.built
         self._tray = Tray(self._process.arena)

@@ -29,6 +29,7 @@ import numpy  # noqa: F401 - imported once, here, for every worker
 import torch
 
 from kernelwright.harness import child
+from kernelwright.harness.gpu.device import RUNTIMES
 from kernelwright.harness.keeper import Limits, children, keep
 from kernelwright.harness.sandbox import Cage, enter, files, isolate, namespaces
 from kernelwright.harness.sandbox.cage import offer_to_the_killer
@@ -62,7 +63,7 @@ class Zygote:
             prctl(PR_SET_CHILD_SUBREAPER, 1)
         # The name that candidates import; loaded here because the cage hides this package's files.
         importlib.import_module("kernelwright.inline")
-        for module in PREPARING:  # none imports more than torch and numpy
+        for module in (*PREPARING, child.ON_DEVICE, *RUNTIMES):  # none imports more than torch and numpy
             importlib.import_module(module)
         for module in os.environ.pop(PRELOAD, "").split():
             importlib.import_module(module)
@@ -102,7 +103,8 @@ class Zygote:
         config["isolated"] = self._alone
         job = partial(child.main, config, descriptors)
         caged = cage if config["caged"] else None
-        return self._start(job, caged, config["log"], descriptors, shared=config["arena_size"])
+        shared = 0 if config["device"] else config["arena_size"]
+        return self._start(job, caged, config["log"], descriptors, shared=shared)
 
     def _start(
         self,

@@ -7,7 +7,7 @@ import pytest
 import torch
 from harness_sources import model
 
-from kernelwright.harness.contest import _aside
+from kernelwright.harness.contest import aside
 from kernelwright.harness.provenance import Kind
 from kernelwright.harness.sampling import Sampler, _with_the_waiting, can_sample, mappings
 from kernelwright.harness.sightings import Book, Sightings
@@ -32,7 +32,7 @@ def look(worker: Worker) -> str | None:
     worker.call([X])
     worker.pause()
     sampler = Sampler(worker.pid, worker.own_folders)
-    with _aside():  # on the worker's core we would wake up when the leg is over
+    with aside():  # on the worker's core we would wake up when the leg is over
         for _ in range(40):
             calls = [[X + i] for i in range(4)]
             worker.batch(calls, ambush=Ambush([0.0001] * 20, calls, sampler))

@@ -1,0 +1,1 @@
+"""Judging on a GPU: its memory, its clock, its counters."""

@@ -1,0 +1,125 @@
+"""The processes that judge one task on a device: as `harness/crew.py`, each with its tensors there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kernelwright.harness.candidate import Candidate
+from kernelwright.harness.crew import MOST_CALLS, Crew, bytes_of_call
+from kernelwright.harness.fault import Fault
+from kernelwright.harness.forms import Form
+from kernelwright.harness.gpu.arena import ALIGN, after
+from kernelwright.harness.gpu.device import Device
+from kernelwright.harness.gpu.worker import GpuWorker
+from kernelwright.harness.nursery import Nursery
+from kernelwright.harness.process import Setup
+from kernelwright.tasks.errors import TaskError
+from kernelwright.tasks.task import Task
+
+_LARGEST_LEG = 256 << 20
+"""Bytes of inputs, and of outputs, a leg at the most, unless one call needs more:
+every process has so much of the device's memory for itself."""
+_STRIDES = 4
+"""Outputs may span so many times as much as they hold, with room for strides (`Case.output_bytes`)."""
+
+
+class GpuCrew(Crew):
+    """Starts workers on equal terms, all on `device`. Raises BuildError without a compiler."""
+
+    def __init__(
+        self, device: Device, task: Task, own: Form, further: Sequence[Form], threads: int
+    ) -> None:
+        self._device = device
+        super().__init__(task, own, further, threads)
+        self._outputs = max(_outputs_bytes(form) for form in (own, *further))
+        largest = max(bytes_of_call(form) for form in (own, *further))
+        self.room = 2 * largest + self.most_calls * self.call_bytes
+        self._caught = max(
+            _STRIDES * self._outputs + (1 << 20), self.most_calls * after(0, self._outputs)
+        )
+
+    @property
+    def most_calls(self) -> int:
+        """Calls a leg at the most."""
+        largest = max(self.call_bytes, self._outputs, 1)
+        return max(1, min(MOST_CALLS, _LARGEST_LEG // largest))
+
+    def _prewarmed(self, threads: int) -> Nursery:
+        return Nursery(threads=threads, environment=self._device.environment)
+
+    def candidate(
+        self, candidate: Candidate, form: Form | None = None, *, writable: bool = False
+    ) -> GpuWorker:
+        """A new caged process with the candidate loaded, as it runs on the device. Raises Fault."""
+        return self._start(self._setup(candidate.source, "ModelNew", form or self._own))
+
+    def eager(self) -> GpuWorker:
+        """The eager baseline on the device. Raises TaskError when it cannot run."""
+        found = super().eager()
+        assert isinstance(found, GpuWorker)
+        return found
+
+    def nothing(self) -> GpuWorker | None:
+        """A worker of ours that only has outputs like the reference's caught, ready to be timed.
+
+        None where the outputs cannot be made without their values.
+        """
+        layout = self._oracle.own.layout
+        if self._oracle.own.gradients is not None or self._oracle.buffers:
+            return None
+        made = ", ".join(
+            f"torch.zeros({list(shape)}, dtype={dtype}, device=x.device)" for dtype, shape in layout
+        )
+        source = _NOTHING.format(made=made)
+        setup = replace(
+            self._setup(source, "Nothing", self._own),
+            state=(),
+            init=([], {"dict": []}),
+            caged=False,
+        )
+        try:
+            worker = self._start(setup)
+            self._warm(worker)
+        except Fault as fault:
+            raise TaskError(f"task {self._task.name}: {fault.message}") from fault
+        return worker
+
+    def _start(self, setup: Setup, nursery: Nursery | None = None) -> GpuWorker:
+        return GpuWorker(
+            nursery or self._nursery,
+            self._builder,
+            setup,
+            device=self._device,
+            inputs_bytes=self.room,
+            outputs_bytes=self._caught,
+            timeout=self._timeout,
+        )
+
+
+_NOTHING = """
+import torch
+
+
+class Nothing:
+    held = None
+
+    def __call__(self, *arguments):
+        if self.held is None:
+            x = next(a for a in arguments if isinstance(a, torch.Tensor))
+            self.held = [{made}]
+        return self.held
+"""
+"""Always the same outputs, which were there before."""
+
+
+def _outputs_bytes(form: Form) -> int:
+    """Of the expected outputs of one call, each in a place of its own."""
+    case = form.oracle.own
+    total = 0
+    for dtype, shape in case.layout:
+        count = 1
+        for size in shape:
+            count *= size
+        total = after(total, count * dtype.itemsize + ALIGN)
+    return total
