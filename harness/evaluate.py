@@ -75,10 +75,10 @@ class Evaluator:
     inputs; by default they are secret. Those of a batch work beside each other, and each times alone.
     """
 
-    def __init__(
     device = "cpu"
     """Kind of the device that verdicts hold for."""
 
+    def __init__(
         self,
         task: Task,
         *,
@@ -144,7 +144,6 @@ class Evaluator:
         self._known: dict[str, Probe] = {}
         self.learn(casebook.known(self.task))
 
-    # -- public -----------------------------------------------------------------------------------
     # -- what differs by device -------------------------------------------------------------------
 
     def _crew_for(self, own: Form) -> Crew:
@@ -171,6 +170,7 @@ class Evaluator:
         inner = on_gpu(self.task, threads=self.threads, seed=self._seed)
         return None if inner is None else self._stack.enter_context(inner)
 
+    # -- public -----------------------------------------------------------------------------------
 
     @cached_property
     def target(self) -> Target:
@@ -430,26 +430,6 @@ def _samples(timings: Timings) -> Samples:
     return Samples(seconds, timings.starts)
 
 
-def evaluator_for(
-    task: Task, candidate: Candidate, *, threads: int | None = None, seed: int | None = None
-) -> Evaluator:
-    """An evaluator for this one candidate: it emulates from the start where there is no GPU for it.
-
-    Raises HarnessError where the candidate's language is not installed, TaskError for a task at fault.
-    """
-    if emulation(candidate.source) is None:
-        return Evaluator(task, threads=threads, seed=seed)
-    small, sizes = smaller(task)
-    return Evaluator(small, threads=threads, seed=seed, emulated=Emulated(sizes))
-
-
-def _weak_sandbox() -> tuple[Finding, ...]:
-    weakness = level().warning()
-    return (Finding("weak_sandbox", weakness, "warning"),) if weakness else ()
-
-
-def _noise(others: float | None, threads: int) -> tuple[Finding, ...]:
-    if others is None or others < tenants.WORTH_SAYING:
 def on_gpu(task: Task, *, threads: int | None = None, seed: int | None = None) -> Evaluator | None:
     """An evaluator that judges on the GPU of this machine; None where there is none that can."""
     from kernelwright.harness.gpu.cuda import found
@@ -461,6 +441,29 @@ def on_gpu(task: Task, *, threads: int | None = None, seed: int | None = None) -
     )
 
 
+def evaluator_for(
+    task: Task, candidate: Candidate, *, threads: int | None = None, seed: int | None = None
+) -> Evaluator:
+    """An evaluator for this one candidate: it emulates from the start where there is no GPU for it.
+
+    Raises HarnessError where the candidate's language is not installed, TaskError for a task at fault.
+    """
+    if emulation(candidate.source) is None:
+        return Evaluator(task, threads=threads, seed=seed)
+    native = on_gpu(task, threads=threads, seed=seed)
+    if native is not None:
+        return native
+    small, sizes = smaller(task)
+    return Evaluator(small, threads=threads, seed=seed, emulated=Emulated(sizes))
+
+
+def _weak_sandbox() -> tuple[Finding, ...]:
+    weakness = level().warning()
+    return (Finding("weak_sandbox", weakness, "warning"),) if weakness else ()
+
+
+def _noise(others: float | None, threads: int) -> tuple[Finding, ...]:
+    if others is None or others < tenants.WORTH_SAYING:
         return ()
     message = (
         f"other processes kept {others:.1f} cores busy while {threads} were timed: measure again"
@@ -470,9 +473,6 @@ def on_gpu(task: Task, *, threads: int | None = None, seed: int | None = None) -
 
 STAGES: tuple[tuple[Stage, str], ...] = (
     ("parse", "check"),
-    native = on_gpu(task, threads=threads, seed=seed)
-    if native is not None:
-        return native
     ("build", "build"),
     ("run", "build"),  # what is compiled at the first call is built then
     ("correctness", "check"),
