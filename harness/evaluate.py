@@ -405,8 +405,9 @@ class Evaluator:
 
     def counted(self, verdict: Verdict, candidate: Candidate) -> Verdict:
         """The verdict with what can be counted of the candidate (docs/counters.md). Raises HarnessError."""
-        if self._emulated is None and emulation(candidate.source) is not None:
-            return self._emulator.counted(verdict, candidate)
+        other = self._instead(candidate)
+        if other is not None:
+            return other.counted(verdict, candidate)
         with self._place("check"):
             found = self._crew.counters(candidate)
         reasons = {name: text for name, text in verdict.reasons.items() if name != "counters"}

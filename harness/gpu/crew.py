@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kernelwright.harness.candidate import Candidate
+from kernelwright.harness.counters.counters import Counters
 from kernelwright.harness.crew import MOST_CALLS, Crew, bytes_of_call
 from kernelwright.harness.fault import Fault
 from kernelwright.harness.forms import Form
+from kernelwright.harness.gpu import counting
 from kernelwright.harness.gpu.arena import ALIGN, after
 from kernelwright.harness.gpu.device import Device
 from kernelwright.harness.gpu.worker import GpuWorker
 from kernelwright.harness.nursery import Nursery
 from kernelwright.harness.process import Setup
+from kernelwright.harness.verdict import Finding
 from kernelwright.tasks.errors import TaskError
 from kernelwright.tasks.task import Task
 
@@ -53,6 +56,22 @@ class GpuCrew(Crew):
     ) -> GpuWorker:
         """A new caged process with the candidate loaded, as it runs on the device. Raises Fault."""
         return self._start(self._setup(candidate.source, "ModelNew", form or self._own))
+
+    def counters(self, candidate: Candidate) -> Counters:
+        """What can be counted of one call on the task's own inputs; costs seconds."""
+        visible = self._device.environment.get("CUDA_VISIBLE_DEVICES", "0")
+        return counting.collect(
+            candidate,
+            self._own,
+            self._nursery,
+            self._device.needs,
+            capability=self._device.facts(self._threads).capability or "",
+            which=int(visible) if visible.isdigit() else visible,
+        )
+
+    def sanitized(self, candidate: Candidate) -> tuple[Finding, ...]:
+        """What compute-sanitizer says of it: notes. Raises Fault."""
+        return counting.sanitized(candidate, self._own, self._nursery, self._device.needs)
 
     def eager(self) -> GpuWorker:
         """The eager baseline on the device. Raises TaskError when it cannot run."""

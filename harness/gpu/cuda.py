@@ -17,7 +17,7 @@ import torch
 
 from kernelwright.harness.device import DeviceFacts
 from kernelwright.harness.gpu import facts
-from kernelwright.harness.gpu.device import Needs
+from kernelwright.harness.gpu.device import CUDA_RUNTIME, Needs
 from kernelwright.harness.gpu.driver import (
     EXPORTS_DESCRIPTORS,
     HAS_VIRTUAL_MEMORY,
@@ -92,7 +92,7 @@ class CudaDevice:
     @property
     def spec(self) -> Mapping[str, Any]:
         """A worker sees this device alone, as its first."""
-        return {"kind": "cuda"}
+        return {"module": CUDA_RUNTIME}
 
     @property
     def environment(self) -> Mapping[str, str]:

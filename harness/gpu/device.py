@@ -139,15 +139,12 @@ class Runtime(Protocol):
 
 
 def runtime(spec: Mapping[str, Any]) -> Runtime:
-    """The worker's side of a device. Raises DeviceError."""
-    module = importlib.import_module(_RUNTIMES[spec["kind"]])
-    made: Runtime = module.Runtime(spec)
+    """The worker's side of a device: the `Runtime` of the module that the parent names. Raises DeviceError."""
+    made: Runtime = importlib.import_module(spec["module"]).Runtime(spec)
     return made
 
 
-_RUNTIMES = {
-    "cuda": "kernelwright.harness.gpu.cuda_runtime",
-    "host": "kernelwright.harness.gpu.host",
-}
-RUNTIMES = tuple(_RUNTIMES.values())
+CUDA_RUNTIME = "kernelwright.harness.gpu.cuda_runtime"
+HOST_RUNTIME = "kernelwright.harness.gpu.host"
+RUNTIMES = (CUDA_RUNTIME, HOST_RUNTIME)
 """Modules that are loaded before a cage hides them."""

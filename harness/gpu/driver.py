@@ -107,12 +107,12 @@ class Driver:
             call.argtypes, call.restype = types, ctypes.c_int
             self._calls[function] = call
         self._library = library
+        self._thread = threading.get_ident()
         self._do("cuInit", 0)
         device = ctypes.c_int()
         self._do("cuDeviceGet", ctypes.byref(device), index)
         self.ordinal = device.value
         self._context = ctypes.c_void_p()
-        self._thread = threading.get_ident()
         self._do("cuDevicePrimaryCtxRetain", ctypes.byref(self._context), self.ordinal)
         self._enter()
 

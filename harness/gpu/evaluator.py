@@ -43,14 +43,14 @@ class GpuEvaluator(Evaluator):
         self._profile = GpuProfile.source("")
 
     def _crew_for(self, own: Form) -> GpuCrew:
-        return GpuCrew(self._device, self.task, own, self._further, self.threads)
+        self._gpu_crew = GpuCrew(self._device, self.task, own, self._further, self.threads)
+        return self._gpu_crew
 
     def _measured_facts(self, *, again: bool = False) -> DeviceFacts:
         return self._device.facts(self.threads, again=again)
 
     def _contest(self) -> GpuContest:
-        assert isinstance(self._crew, GpuCrew)
-        self._gpu_contest = GpuContest(self._crew, self.oracle, lambda: self._profile)
+        self._gpu_contest = GpuContest(self._gpu_crew, self.oracle, lambda: self._profile)
         return self._gpu_contest
 
     def _instead(self, candidate: Candidate) -> Evaluator | None:
@@ -63,11 +63,7 @@ class GpuEvaluator(Evaluator):
         check_retouched(trial.running, self.oracle, self._checks.call)
         check_state_follows(trial.running, self.oracle, self._checks.call)
         if trial.effort == "final":
-            trial.note(*self._sanitized(trial.candidate))
-
-    def _sanitized(self, candidate: Candidate) -> tuple[Finding, ...]:
-        said = "compute-sanitizer is not part of this judgement"
-        return (Finding("not_sanitized", said, "note"),)
+            trial.note(*self._gpu_crew.sanitized(trial.candidate))
 
     def _stage_timing(self, trial: Trial) -> None:
         """As on the processor; then what graph replay, a warm cache and all streams say of the same call."""

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from kernelwright.harness.device import DeviceFacts
-from kernelwright.harness.gpu.device import Interval, Needs
+from kernelwright.harness.gpu.device import HOST_RUNTIME, Interval, Needs
 from kernelwright.harness.peaks import device_facts
 
 
@@ -54,7 +54,7 @@ class HostDevice:
 
     kind = "cuda"
     name = "host memory in place of a GPU"
-    spec: Mapping[str, Any] = {"kind": "host"}
+    spec: Mapping[str, Any] = {"module": HOST_RUNTIME}
     environment: Mapping[str, str] = {}
     needs = Needs()
 
