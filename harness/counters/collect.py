@@ -12,8 +12,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
 from kernelwright.harness.candidate import Candidate
-from kernelwright.harness.counters import callgrind, cuda_ahead, recording
+from kernelwright.harness.counters import callgrind, cuda_ahead, hardware, recording
 from kernelwright.harness.counters.counters import Counters
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault, plain
@@ -29,6 +31,8 @@ from kernelwright.harness.worker import Worker
 Start = Callable[[str, Variant], Worker]
 """Starts a worker with the candidate: the module that prepares it, and how its C++ is built."""
 _LARGEST_OUTPUT = 64 << 20
+_MORE_CALLS, _LEG_BYTES = 8, 128 << 20
+"""Calls in the longer of two legs, and the bytes of their inputs at the most."""
 
 
 def collect(candidate: Candidate, case: Case, start: Start, nursery: Nursery) -> Counters:
@@ -42,8 +46,9 @@ def collect(candidate: Candidate, case: Case, start: Start, nursery: Nursery) ->
             return Counters((), {"compiled counters": reason})
         return _compiled(case, start, cuda_ahead.MODULE, cuda_ahead.read, cuda_ahead.SECONDS)
     if language == "cpp":
-        return _callgrind(case, start, nursery)
-    return Counters((), {"counters": f"nothing counts kernels in {language} here yet"})
+        return _callgrind(case, start, nursery).joined(_events(case, start))
+    other = Counters((), {"kernels": f"nothing counts kernels in {language} here"})
+    return other.joined(_events(case, start))
 
 
 def _compiled(
@@ -87,6 +92,32 @@ def _callgrind(case: Case, start: Start, nursery: Nursery) -> Counters:
         return _replayed(worker.folder, nursery)
     except (Fault, HarnessError, OSError, ValueError, KeyError, TypeError) as error:
         return Counters((), {"callgrind": plain(str(error))[:500]})
+    finally:
+        worker.close()
+
+
+def _events(case: Case, start: Start) -> Counters:
+    """Hardware events of one call, as it is timed: not replayed, not simulated."""
+    reason = hardware.unavailable()
+    if reason:
+        return Counters((), {"hardware events": reason})
+    size = sum(v.nbytes for v in case.arguments if isinstance(v, torch.Tensor))
+    more = 1 + max(1, min(_MORE_CALLS, _LEG_BYTES // max(size, 1)))
+    try:
+        worker = start("", "plain")
+    except (Fault, HarnessError) as error:
+        return Counters((), {"hardware events": plain(str(error))[:500]})
+    try:
+        with hardware.Events(worker.pid) as events:  # before it starts threads of its own
+            worker.call(case.inputs, case.gradients, most_bytes=case.output_bytes)
+
+            def run(calls: int) -> None:
+                worker.batch([case.arguments] * calls, case.upstream)
+
+            run(1)
+            return Counters((hardware.of_one_call(events, run, 1, more),))
+    except (Fault, HarnessError, OSError, ValueError) as error:
+        return Counters((), {"hardware events": plain(str(error))[:500]})
     finally:
         worker.close()
 
