@@ -73,8 +73,8 @@ def examine() -> list[Check]:
         _processor(),
         _memory(),
         _sandbox(),
-        *(_program(name) for name in ("valgrind", "perf")),
-        _gpu(),
+        _valgrind(),
+        *([] if torch.status == "missing" else _for_gpus()),
         _keys(),
     ]
 
@@ -228,20 +228,17 @@ def _cache() -> Check:
     return Check("cache", "ok", str(folder))
 
 
-def _program(name: str) -> Check:
-    path = shutil.which(name)
-    return Check(name, "ok" if path else "absent", path or "not installed (nothing needs it yet)")
+def _valgrind() -> Check:
+    path = shutil.which("valgrind")
+    said = "not installed: verify --counters counts no instructions of C++"
+    advice = None if path else "Debian: apt-get install valgrind"
+    return Check("valgrind", "ok" if path else "absent", path or said, advice)
 
 
-def _gpu() -> Check:
-    driver = re.search(
-        r"Kernel Module\s+(?:for \S+\s+)?([\d.]+)", _read("/proc/driver/nvidia/version")
-    )
-    packages = [_package(name) for name in ("triton", "cupy-cuda13x")]
-    found = ", ".join(text for text in packages if text) or "neither triton nor cupy"
-    if driver is None:
-        return Check("gpu", "absent", f"no NVIDIA driver; {found}")
-    return Check("gpu", "ok", f"NVIDIA driver {driver.group(1)}; {found}")
+def _for_gpus() -> list[Check]:
+    from kernelwright import machine_gpu
+
+    return [machine_gpu.hardware_events(), *machine_gpu.examine()]
 
 
 def _package(name: str) -> str | None:
