@@ -139,7 +139,7 @@ class Runtime(Protocol):
 
 
 def runtime(spec: Mapping[str, Any]) -> Runtime:
-    """The worker's side of a device: the `Runtime` of the module that the parent names. Raises DeviceError."""
+    """The worker's side of a device: `Runtime` of the module that the parent names. Raises DeviceError."""
     made: Runtime = importlib.import_module(spec["module"]).Runtime(spec)
     return made
 

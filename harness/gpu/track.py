@@ -19,13 +19,14 @@ from kernelwright.harness.verdict import Track
 
 _LIBRARY = re.compile(
     r"\b(at::|c10::|cub::|thrust::|cutlass|cublas|cudnn|cufft|cusparse|cusolver|nccl|flash_fwd|flash_bwd"
-    r"|fmha|pytorch_|gemv?[0-9NT_]|gemmSN|splitKreduce|dot_kernel|reduce_1Block|nvjet|volta_|turing_|ampere_"
+    r"|fmha|pytorch_|gemv[0-9NT]|gemmk1_kernel|gemm_kernel\dx\d|gemmSN|splitKreduce|dot_kernel|reduce_1Block|nvjet|volta_|turing_|ampere_"
     r"|hopper_|sm[0-9]{2,3}_|maxwell_|xmma|implicit_convolve|triton_(?:poi|red|per|tem|mm|bmm|for)_)"
     r"|^Mem(?:cpy|set)\b|^(?:void )?(?:cask|convolve|winograd|wgrad|dgrad|bn_fw|bn_bw)"
 )
 """Prefixes of names that kernels of libraries bear; `triton_poi_` and the like are those that torch.compile
 generates."""
-_CUDA = re.compile(r"__global__\s+(?:[\w:<>,()\s]*?\s)?\*?\s*(\w+)\s*\(")
+_ATTRIBUTES = re.compile(r"__(?:launch_bounds|maxnreg|cluster_dims|block_size)__\s*\([^()]*\)")
+_CUDA = re.compile(r"(?:__global__\s+(?:\w+\s+)*?void|void\s+__global__)\s+(\w+)\s*\(")
 _TRITON = re.compile(r"@(?:triton\.)?jit\b[^\n]*\n(?:\s*@[^\n]*\n)*\s*def\s+(\w+)")
 _BASE = re.compile(r"(?:[\w:]*::)?(\w+)\s*(?:<|\(|$)")
 _SUFFIX = re.compile(r"_[0-9a-f]{6,}$|_?\d[\dcde]*$")
@@ -49,7 +50,7 @@ class GpuProfile:
     @staticmethod
     def source(source: str) -> GpuProfile:
         """For the kernels that a candidate's source defines."""
-        names = {*_CUDA.findall(source), *_TRITON.findall(source)}
+        names = {*_CUDA.findall(_ATTRIBUTES.sub(" ", source)), *_TRITON.findall(source)}
         return GpuProfile(frozenset(names))
 
     def of(self, seen: Profiled) -> GpuProfile:

@@ -1,4 +1,4 @@
-"""The CUDA driver by ctypes, against a small one of memory files: layouts, order of calls, what is missing."""
+"""The CUDA driver by ctypes, against one of memory files: layouts, order of calls, what is missing."""
 
 import os
 import shutil
@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from kernelwright.harness.candidate import Candidate
+from kernelwright.harness.device import DeviceFacts
 from kernelwright.harness.gpu.cuda import CudaDevice
 from kernelwright.harness.gpu.driver import LIBRARY, DeviceError, Driver
 from kernelwright.harness.gpu.evaluator import GpuEvaluator
-from kernelwright.harness.device import DeviceFacts
 from kernelwright.harness.peaks import device_facts
 from kernelwright.tasks.task import Task
 
@@ -131,9 +131,7 @@ def test_what_is_missing_is_one_line(log: Path, monkeypatch: pytest.MonkeyPatch)
     ):
         CudaDevice()
     monkeypatch.setenv(LIBRARY, "/nowhere/libcuda.so.1")
-    with pytest.raises(
-        DeviceError, match="no NVIDIA driver: /nowhere/libcuda.so.1 cannot be loaded"
-    ):
+    with pytest.raises(DeviceError, match=r"no NVIDIA driver: /nowhere/libcuda\.so\.1 cannot be"):
         Driver()
     monkeypatch.setenv(LIBRARY, "libc.so.6")
     with pytest.raises(DeviceError, match="too old: it has no cuInit"):
