@@ -14,6 +14,7 @@ from typing import Literal
 from kernelwright.harness.contest import Contest, Effort, Outcome, aside, scattered
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault
+from kernelwright.harness.gpu import nvml
 from kernelwright.harness.gpu.crew import GpuCrew
 from kernelwright.harness.gpu.track import GpuProfile
 from kernelwright.harness.gpu.worker import GpuWorker
@@ -64,6 +65,7 @@ class GpuContest(Contest):
         super().__init__(crew, oracle)
         self._gpu_crew = crew
         self._source = source
+        self.watch = nvml.Watch(crew.number)
         self.latest: GpuProfile | None = None
         """Of the candidate that was timed last."""
         self.copies_s = self._copies()
@@ -92,6 +94,7 @@ class GpuContest(Contest):
         Raises Fault from the candidate, HarnessError where another contestant fails.
         """
         timings: list[Timings] = []
+        self.watch.begin()
         for start in range(_MOST_STARTS):
             if start >= _STARTS[effort] and (effort == "loop" or not scattered(timings)):
                 break
@@ -105,6 +108,7 @@ class GpuContest(Contest):
                 timings.append(
                     self._measure(names, effort, Unsampled(), settle=not start and self.calls > 1)
                 )
+                self.watch.look([contestant.pid for contestant in names.values()])
                 worker.check_alone()
         joined = Timings.joined(timings)
         profile, blind = self._profiled(running, joined)

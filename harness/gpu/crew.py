@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,9 +11,11 @@ from kernelwright.harness.counters.counters import Counters
 from kernelwright.harness.crew import MOST_CALLS, Crew, bytes_of_call
 from kernelwright.harness.fault import Fault
 from kernelwright.harness.forms import Form
-from kernelwright.harness.gpu import counting
+from kernelwright.harness.gpu import baselines, counting
 from kernelwright.harness.gpu.arena import ALIGN, after
+from kernelwright.harness.gpu.baselines import Baseline
 from kernelwright.harness.gpu.device import Device
+from kernelwright.harness.gpu.rivals import Rivals
 from kernelwright.harness.gpu.worker import GpuWorker
 from kernelwright.harness.nursery import Nursery
 from kernelwright.harness.process import Setup
@@ -34,6 +37,8 @@ class GpuCrew(Crew):
         self, device: Device, task: Task, own: Form, further: Sequence[Form], threads: int
     ) -> None:
         self._device = device
+        self._further: dict[str, GpuWorker] = {}
+        self._lacking: dict[str, str] = {}
         super().__init__(task, own, further, threads)
         self._outputs = max(_outputs_bytes(form) for form in (own, *further))
         largest = max(bytes_of_call(form) for form in (own, *further))
@@ -59,15 +64,37 @@ class GpuCrew(Crew):
 
     def counters(self, candidate: Candidate) -> Counters:
         """What can be counted of one call on the task's own inputs; costs seconds."""
-        visible = self._device.environment.get("CUDA_VISIBLE_DEVICES", "0")
         return counting.collect(
             candidate,
             self._own,
             self._nursery,
             self._device.needs,
             capability=self._device.facts(self._threads).capability or "",
-            which=int(visible) if visible.isdigit() else visible,
+            which=self.number,
         )
+
+    @property
+    def number(self) -> int | str:
+        """Of the device, as NVML knows it."""
+        visible = self._device.environment.get("CUDA_VISIBLE_DEVICES", "0")
+        return int(visible) if visible.isdigit() else visible
+
+    @functools.cached_property
+    def rivals(self) -> Rivals:
+        """Beside eager and torch.compile; none where the device is not a GPU."""
+        known = baselines.baselines(self._task) if self._device.spec["kind"] == "cuda" else ()
+        return Rivals(known, self._another)
+
+    def _another(self, baseline: Baseline) -> GpuWorker:
+        setup = self._setup(baseline.source or "", baselines.ENTRY, self._own)
+        worker = self._start(replace(setup, caged=False))
+        try:
+            self._warm(worker, baseline.seconds)
+        except BaseException:
+            worker.close()
+            raise
+        self.callback(worker.close)
+        return worker
 
     def sanitized(self, candidate: Candidate) -> tuple[Finding, ...]:
         """What compute-sanitizer says of it: notes. Raises Fault."""
@@ -78,6 +105,31 @@ class GpuCrew(Crew):
         found = super().eager()
         assert isinstance(found, GpuWorker)
         return found
+
+    def further(self) -> tuple[dict[str, GpuWorker], dict[str, str]]:
+        """Baselines beside eager and torch.compile, each compiled once; and why others are not there."""
+        for baseline in baselines.baselines(self._task):
+            known = self._further.get(baseline.name)
+            if baseline.name in self._lacking or (known is not None and known.alive):
+                continue
+            if baseline.source is None:
+                self._lacking[baseline.name] = baseline.reason or "not known why"
+                continue
+            setup = replace(self._setup(baseline.source, baselines.ENTRY, self._own), caged=False)
+            try:
+                worker = self._start(setup)
+                self.callback(worker.close)
+                self._warm(worker, baseline.seconds)
+            except (Fault, HarnessError) as error:
+                self._lacking[baseline.name] = f"{baseline.name} failed: {telling_line(str(error))}"
+            else:
+                self._further[baseline.name] = worker
+        return dict(self._further), dict(self._lacking)
+
+    def drop(self, name: str, reason: str) -> None:
+        """Do without one of the further baselines from now on."""
+        self._further.pop(name).close()
+        self._lacking[name] = reason
 
     def nothing(self) -> GpuWorker | None:
         """A worker of ours that only has outputs like the reference's caught, ready to be timed.

@@ -3,6 +3,7 @@ can tell."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from kernelwright.harness.candidate import Candidate
@@ -19,6 +20,7 @@ from kernelwright.harness.gpu.track import GpuProfile
 from kernelwright.harness.gpu.worker import GpuWorker
 from kernelwright.harness.repeats import check_retouched, check_state_follows
 from kernelwright.harness.verdict import Finding
+from kernelwright.harness.worker import Worker
 from kernelwright.tasks.task import Task
 
 _REPLAYS = 20
@@ -65,10 +67,17 @@ class GpuEvaluator(Evaluator):
         if trial.effort == "final":
             trial.note(*self._gpu_crew.sanitized(trial.candidate))
 
+    def _further_rivals(self, reasons: dict[str, str]) -> Mapping[str, Worker]:
+        rivals = self._gpu_crew.rivals
+        found = rivals.workers()
+        reasons.update({f"speedup.{name}": why for name, why in rivals.reasons.items()})
+        return found
+
     def _stage_timing(self, trial: Trial) -> None:
         """As on the processor; then what graph replay, a warm cache and all streams say of the same call."""
         self._profile = GpuProfile.source(trial.candidate.source)
         super()._stage_timing(trial)
+        trial.note(*self._gpu_contest.watch.findings())
         seen = self._gpu_contest.latest
         if seen is not None and seen.beside > (_NOISE - 1) * seen.device_s + _NOISE_S:
             trial.note(

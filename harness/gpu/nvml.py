@@ -147,6 +147,35 @@ class Nvml:
             return None
 
 
+class Watch:
+    """Looks at one device while it is timed; none where NVML does not answer, and `reason` says why."""
+
+    def __init__(self, which: str | int = 0) -> None:
+        self.looks: list[Look] = []
+        self.reason = ""
+        self._nvml: Nvml | None = None
+        try:
+            self._nvml = Nvml(which)
+        except LookupError as error:
+            self.reason = str(error)
+
+    def begin(self) -> None:
+        """Another candidate: forget what was seen."""
+        self.looks.clear()
+
+    def look(self, own: Collection[int] = ()) -> None:
+        """Now, right behind a leg, while clocks are still those of it."""
+        if self._nvml is not None:
+            self.looks.append(self._nvml.look(own))
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What the looks say against the timing; a note where there were none."""
+        if self._nvml is None:
+            said = f"clocks, throttling and other tenants of the GPU are unknown: {self.reason}"
+            return (Finding("gpu_unwatched", said, "note"),)
+        return warnings(self.looks)
+
+
 def others_of(pids: Sequence[int], own: Collection[int]) -> int | None:
     """How many processes are not ours, at least; None where the numbers cannot be ours.
 

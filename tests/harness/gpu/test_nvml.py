@@ -108,3 +108,15 @@ def test_energy_of_a_call():
     assert energy_a_call(first, last, 1000).value == 0.5
     assert "too short" in energy_a_call(first, Look(0.1, energy_j=101.0), 3).reason
     assert energy_a_call(first, last, 0).reason == "no call was made"
+
+
+def test_a_watch_says_what_it_saw_or_why_it_saw_nothing(monkeypatch: pytest.MonkeyPatch):
+    fake(monkeypatch)
+    watch = nvml.Watch()
+    watch.look(own=[7, 9])
+    assert [f.code for f in watch.findings()] == ["gpu_throttled"]
+    watch.begin()
+    assert watch.findings() == ()
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    (note,) = nvml.Watch().findings()
+    assert (note.code, note.severity) == ("gpu_unwatched", "note")
