@@ -112,7 +112,7 @@ class Contest:
                 worker.pause()  # the others stand already
                 pids = [contestant.pid for contestant in names.values()]
                 before = tenants.snapshot(pids)
-                sampler = Sampler(worker.pid, worker.own_folders, self._free_s())
+                sampler = Sampler(worker.pid, worker.own_folders, self.free_s())
                 seen = None if blind else sampler
                 timings.append(self._measure(names, effort, seen, settle=start == 0))
                 busy = tenants.cores_of_others(before, tenants.snapshot(pids))
@@ -121,8 +121,8 @@ class Contest:
                 worker.check_alone()
         return Outcome(Timings.joined(timings), None if blind else profile, blind, others)
 
-    def _free_s(self) -> float:
-        """What allocating the outputs costs in legs like ours; asked for anew where these have changed."""
+    def free_s(self) -> float:
+        """Seconds that allocating the outputs costs in legs like ours; measured anew where these changed."""
         if self._free is None or self._free[0] != self.calls:
             with aside():
                 self._free = self.calls, allowance(self._oracle.own.layout, self.calls)

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kernelwright.harness import checked_emulation
+from kernelwright.harness import checked_emulation, idle_launches
 from kernelwright.harness.arena import footprint
 from kernelwright.harness.builds import Builder
 from kernelwright.harness.candidate import Candidate
@@ -131,6 +131,20 @@ class Crew(contextlib.ExitStack):
             return self._start(replace(setup, before=ahead_once.MODULE, threads=1, leaves=True))
 
         return compiles.check(start, self._oracle.own)
+
+    def idle(self, candidate: Candidate) -> Worker:
+        """A candidate that is emulated, in a process where its launches do nothing. Raises Fault."""
+        triton = language_of(candidate.source) == "triton"
+        before = "kernelwright.harness.triton.idle" if triton else idle_launches.MODULE
+        worker = self._start(
+            replace(self._setup(candidate.source, "ModelNew", self._own), before=before)
+        )
+        try:
+            worker.lockdown()
+        except BaseException:
+            worker.close()
+            raise
+        return worker
 
     def cause(self, candidate: Candidate, fault: Fault) -> Fault:
         """What in an emulated kernel led to a wrong answer, where a checked build tells; else `fault`."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import TracebackType
 from typing import Any
 
-from kernelwright.harness import casebook, roofline, tenants, turnstile
+from kernelwright.harness import casebook, emulated_track, roofline, tenants, turnstile
 from kernelwright.harness.answers import known_weak, refuse_weak
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.checks import Checks
@@ -43,6 +43,7 @@ from kernelwright.tasks.errors import TaskError, UsageError
 from kernelwright.tasks.task import Task
 
 _NAMES = {"champion": "champion", "start": "start kernel"}
+_LEFT_TO_LIBRARIES = "libraries do the work: a translation is to do it itself"
 _DOUBTS = 3
 """Peaks are measured so many times again before a kernel is called faster than possible."""
 
@@ -138,7 +139,7 @@ class Evaluator:
             self.reference.operations(own.inputs),
             self.reference.bytes_moved(own.inputs, self.reference.run(model, own.inputs), model),
         )
-        self.floor = roofline.floor(self.facts, *self._work)
+        self.floor = roofline.floor(self.facts, *self._work, own.precision)
         self._start = started(self.task, self._checks, self.facts.kind, self._further)
         self._prober = Prober(self._crew, (form, *self._further), self._checks.call)
         self._known: dict[str, Probe] = {}
@@ -338,6 +339,29 @@ class Evaluator:
         self._checks.watched(trial.running)
         if trial.effort == "final" and not self._emulated:
             trial.note(*self._crew.inspector.inspect(trial.candidate))
+        if self._emulated:
+            self._whose_work(trial)
+
+    def _whose_work(self, trial: Trial) -> None:
+        """The track of a candidate that is emulated."""
+        contest = self.contest
+        try:
+            with contextlib.closing(self._crew.idle(trial.candidate)) as idle:
+                track = emulated_track.track(
+                    idle, self._crew.eager(), self.oracle, contest.calls, contest.free_s()
+                )
+        except Fault as fault:  # nothing is wrong with it: its host code reads what kernels write
+            reason = f"where launches do nothing, its calls fail: {fault.message}"
+            reasons = {**trial.verdict.reasons, "track": reason}
+            trial.verdict = replace(trial.verdict, reasons=reasons)
+            return
+        if track == "library" and self.task.meta.translate_to:
+            raise Fault("wrong_language", _LEFT_TO_LIBRARIES)
+        trial.verdict = replace(trial.verdict, track=track)
+
+    def _further_rivals(self, reasons: dict[str, str]) -> Mapping[str, Worker]:
+        """Beside eager, torch.compile and the champion; `reasons` get those that there are not."""
+        return {}
 
     def _stage_timing(self, trial: Trial) -> None:
         """Interleaved pairs, timed outputs checked; then whose code it was, and the floor."""
@@ -349,6 +373,7 @@ class Evaluator:
                 reasons["speedup.compile"] = str(self._crew.compile_reason)
             else:
                 rivals["compile"] = compiled
+            rivals |= self._further_rivals(reasons)
         else:
             reasons["speedup.compile"] = "measured only when a champion is confirmed"
         others = {"champion": trial.champion}
@@ -367,7 +392,7 @@ class Evaluator:
         for _ in range(_DOUBTS):
             if self.floor.impossible(seconds):
                 self.facts = self._measured_facts(again=True)
-                self.floor = roofline.floor(self.facts, *self._work)
+                self.floor = roofline.floor(self.facts, *self._work, self.oracle.own.precision)
         if self.floor.impossible(seconds):
             raise Fault(
                 "faster_than_possible",
@@ -379,12 +404,10 @@ class Evaluator:
         if self._start is not None and "start" not in rivals:
             speedup["start"] = times["start"] = None
             reasons["speedup.start"] = self._start.untimed or "it is the start kernel itself"
-        for name in ("compile", "champion", "start"):
-            if name in rivals:
-                speedup[name] = timings.speedup(name)
+        speedup |= {name: timings.speedup(name) for name in rivals}
         track = outcome.profile.track(seconds) if outcome.profile else None
         if track == "library" and self.task.meta.translate_to:
-            raise Fault("wrong_language", "libraries do the work: a translation is to do it itself")
+            raise Fault("wrong_language", _LEFT_TO_LIBRARIES)
         times.update({name: timings.median_ms(name) for name in timings.seconds})
         trial.verdict = replace(
             trial.verdict,

@@ -61,14 +61,17 @@ class Emulated:
         )
         unknown = dict.fromkeys(("candidate", "eager", "compile"))
         gains = dict.fromkeys(("eager", "compile"))
-        names = ["time_ms", "speedup", "roofline", "track", *(f"speedup.{name}" for name in gains)]
+        names = ["time_ms", "speedup", "roofline", *(f"speedup.{name}" for name in gains)]
+        reasons = {**verdict.reasons, **dict.fromkeys(names, SPEED_UNKNOWN)}
+        if verdict.track is None:
+            reasons.setdefault("track", "it did not get so far that its work was looked at")
         return replace(
             verdict,
             findings=(*verdict.findings, note),
             precision=precision,
             time_ms=unknown,
             speedup=gains,
-            reasons={**verdict.reasons, **dict.fromkeys(names, SPEED_UNKNOWN)},
+            reasons=reasons,
         )
 
 

@@ -39,6 +39,8 @@ PREPARING = (
     "kernelwright.harness.triton.interpret",
     "kernelwright.harness.triton.ahead",
     "kernelwright.harness.triton.ahead_once",
+    "kernelwright.harness.idle_launches",
+    "kernelwright.harness.triton.idle",
     "kernelwright.harness.counters.recording",
     "kernelwright.harness.counters.cuda_ahead",
 )

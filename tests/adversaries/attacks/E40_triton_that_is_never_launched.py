@@ -3,7 +3,7 @@
 line: E40 E39
 task: two_linears
 track: library mixed
-why: accepted without a track: language_of says triton by the import, so the emulating evaluator judges it, leaves out the timing stage and with it provenance (also for tasks with translate_to: wrong_language is only asked there).
+deadline: 240
 """
 
 import torch
