@@ -14,7 +14,7 @@ from kernelwright.harness.forms import Form
 from kernelwright.harness.gpu import baselines, counting
 from kernelwright.harness.gpu.arena import ALIGN, after
 from kernelwright.harness.gpu.baselines import Baseline
-from kernelwright.harness.gpu.device import Device
+from kernelwright.harness.gpu.device import CUDA_RUNTIME, Device
 from kernelwright.harness.gpu.rivals import Rivals
 from kernelwright.harness.gpu.worker import GpuWorker
 from kernelwright.harness.nursery import Nursery
@@ -37,8 +37,6 @@ class GpuCrew(Crew):
         self, device: Device, task: Task, own: Form, further: Sequence[Form], threads: int
     ) -> None:
         self._device = device
-        self._further: dict[str, GpuWorker] = {}
-        self._lacking: dict[str, str] = {}
         super().__init__(task, own, further, threads)
         self._outputs = max(_outputs_bytes(form) for form in (own, *further))
         largest = max(bytes_of_call(form) for form in (own, *further))
@@ -82,7 +80,8 @@ class GpuCrew(Crew):
     @functools.cached_property
     def rivals(self) -> Rivals:
         """Beside eager and torch.compile; none where the device is not a GPU."""
-        known = baselines.baselines(self._task) if self._device.spec["kind"] == "cuda" else ()
+        real = self._device.spec["module"] == CUDA_RUNTIME
+        known = baselines.baselines(self._task) if real else ()
         return Rivals(known, self._another)
 
     def _another(self, baseline: Baseline) -> GpuWorker:
@@ -105,31 +104,6 @@ class GpuCrew(Crew):
         found = super().eager()
         assert isinstance(found, GpuWorker)
         return found
-
-    def further(self) -> tuple[dict[str, GpuWorker], dict[str, str]]:
-        """Baselines beside eager and torch.compile, each compiled once; and why others are not there."""
-        for baseline in baselines.baselines(self._task):
-            known = self._further.get(baseline.name)
-            if baseline.name in self._lacking or (known is not None and known.alive):
-                continue
-            if baseline.source is None:
-                self._lacking[baseline.name] = baseline.reason or "not known why"
-                continue
-            setup = replace(self._setup(baseline.source, baselines.ENTRY, self._own), caged=False)
-            try:
-                worker = self._start(setup)
-                self.callback(worker.close)
-                self._warm(worker, baseline.seconds)
-            except (Fault, HarnessError) as error:
-                self._lacking[baseline.name] = f"{baseline.name} failed: {telling_line(str(error))}"
-            else:
-                self._further[baseline.name] = worker
-        return dict(self._further), dict(self._lacking)
-
-    def drop(self, name: str, reason: str) -> None:
-        """Do without one of the further baselines from now on."""
-        self._further.pop(name).close()
-        self._lacking[name] = reason
 
     def nothing(self) -> GpuWorker | None:
         """A worker of ours that only has outputs like the reference's caught, ready to be timed.

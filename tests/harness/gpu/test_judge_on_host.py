@@ -209,3 +209,14 @@ def test_outputs_of_timed_calls_are_those_of_their_inputs(evaluator: GpuEvaluato
     for (x,), (out,) in zip(leg.calls, leg.outputs, strict=True):
         assert isinstance(x, torch.Tensor)
         assert torch.allclose(out, x * weight + 1)
+
+
+@pytest.mark.slow
+def test_a_final_judgement_says_what_it_lacks(evaluator: GpuEvaluator):
+    candidate = Candidate(HEAD + "class ModelNew(Honest):\n    pass\n", "python")
+    verdict = evaluator.evaluate(candidate, effort="final")
+    assert verdict.verdict == "accepted", verdict.findings
+    assert verdict.speedup["compile"] is not None
+    assert verdict.time_ms["candidate_warm"]
+    assert "no graphs" in verdict.reasons["time_ms.candidate_graph"]
+    assert "not_sanitized" in [f.code for f in verdict.findings]
