@@ -8,16 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from kernelwright.harness import nvrtc
 from kernelwright.harness.counters import cubin, tools
+from kernelwright.harness.inline_cpp import BuildError
 from kernelwright.harness.triton import compiled
 
 TRITON = Path(__file__).parents[1] / "triton"
+CUDA = TRITON.parent / "cuda"
 LINE = re.compile(
     r"Function (\S+):\s+REG:(\d+) STACK:(\d+) SHARED:(\d+) LOCAL:(\d+) CONSTANT\[0\]:(\d+)"
 )
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed"),
+    pytest.mark.skipif(find_spec("triton") is None, reason="no Triton, and so no cuobjdump"),
     pytest.mark.skipif(tools.find("cuobjdump") is None, reason="no cuobjdump here"),
 ]
 
@@ -73,3 +76,24 @@ def test_each_target_is_counted(everywhere: Path):
     ampere = counters.kernels[0].values
     assert 0 < float(ampere["occupancy"].value or 0) <= 1
     assert ampere["spill_stores"].value == 0
+
+
+@pytest.mark.skipif(nvrtc.library_path() is None, reason="no NVRTC here")
+@pytest.mark.parametrize("arch", ["sm_80", "sm_90", "sm_100"])
+def test_cuda_kernels_too(arch: str, tmp_path: Path):
+    compared = 0
+    for path in sorted((CUDA / "correct").glob("*.cu")):
+        try:
+            data, _ = nvrtc.nvrtc().cubin(path.read_text(), arch)
+        except BuildError as error:  # headers that the wheel of NVRTC alone does not bring
+            assert "cannot open source file" in str(error), error
+            continue
+        built = tmp_path / f"{path.stem}.cubin"
+        built.write_bytes(data)
+        ours = {
+            k.name: (k.registers, k.stack, k.shared, k.local, k.constant)
+            for k in cubin.read(data).kernels
+        }
+        assert ours == printed(built), path
+        compared += len(ours)
+    assert compared >= 10
