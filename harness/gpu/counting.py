@@ -18,7 +18,7 @@ from kernelwright.harness.counters.counters import Counters, KernelCounters
 from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.fault import Fault
 from kernelwright.harness.forms import Form
-from kernelwright.harness.gpu import compute_sanitizer, nsight, nvml
+from kernelwright.harness.gpu import compute_sanitizer, energy, nsight, nvml
 from kernelwright.harness.gpu.device import Needs
 from kernelwright.harness.gpu.tool_room import Subject, ToolRoom, caged, furnish
 from kernelwright.harness.gpu.track import GpuProfile
@@ -50,7 +50,7 @@ def collect(
         found = nsight.collect(room, capability, own, ncu)
     except (HarnessError, OSError, RuntimeError) as error:
         return Counters((), {"counters": f"the candidate could not be laid out: {error}"})
-    return with_device(with_code(found, room.folder), capability, which)
+    return with_device(with_code(found, room.folder), room, capability, which)
 
 
 def sanitized(
@@ -106,18 +106,19 @@ def with_code(found: Counters, folder: Path) -> Counters:
     return Counters((*kernels, *(code.values() if not found.kernels else ())), found.missing)
 
 
-def with_device(found: Counters, capability: str, which: str | int) -> Counters:
-    """With what NVML says of the device right after."""
+def with_device(found: Counters, room: ToolRoom, capability: str, which: str | int) -> Counters:
+    """With what NVML says of the device right after, and of the energy of a call."""
     try:
         device = nvml.Nvml(which)
     except LookupError as error:
         return found.joined(Counters((), {"clocks, power, temperature": str(error)}))
     try:
-        told = nvml.counters([device.look()], 0, capability)
+        joules = energy.of_one_call(room, device)
+        told = nvml.counters(device.look(), capability)
     finally:
         device.close()
-    known = {n: c for n, c in told.values.items() if n != "energy_per_call"}
-    entry = dataclasses.replace(told, kernel="the device", values=known, launches=None)
+    values = {"energy_per_call": joules, **told.values}
+    entry = dataclasses.replace(told, values=values)
     return found.joined(Counters((entry,)))
 
 

@@ -234,24 +234,21 @@ def energy_a_call(before: Look, after: Look, calls: int) -> Counter:
     return Counter((after.energy_j - before.energy_j) / calls, "J", "NVML")
 
 
-def counters(looks: Sequence[Look], calls: int, device: str) -> KernelCounters:
-    """What looks before, amid and after so many calls say, as counters of one call."""
-    if not looks:
-        raise ValueError("no look")
-    last = looks[-1]
-    values = {"energy_per_call": energy_a_call(looks[0], last, calls)}
+def counters(look: Look, device: str) -> KernelCounters:
+    """What a look says, as counters of the device."""
+    values = {}
     for name, unit in (
         ("sm_mhz", "MHz"), ("memory_mhz", "MHz"), ("power_w", "W"), ("temperature_c", "degrees C")
     ):  # fmt: skip
-        value = getattr(last, name)
-        reason = "" if value is not None else last.absent.get(name, "not asked for")
+        value = getattr(look, name)
+        reason = "" if value is not None else look.absent.get(name, "not asked for")
         values[name] = Counter(value, unit, "NVML", reason)
-    if last.slowed is None:
-        reason = last.absent.get("slowed", "not asked for")
+    if look.slowed is None:
+        reason = look.absent.get("slowed", "not asked for")
         values["slowed"] = Counter(None, "text", "NVML", reason)
     else:
-        values["slowed"] = Counter(", ".join(last.slowed) or "no", "text", "NVML")
-    return KernelCounters("one call", device, values, calls and 1)
+        values["slowed"] = Counter(", ".join(look.slowed) or "no", "text", "NVML")
+    return KernelCounters("the device", device, values)
 
 
 def _text(value: str | bytes) -> str:

@@ -2,8 +2,8 @@
 
 `python once.py FOLDER DEVICE`, a file that stands alone: it is copied beside the candidate, and finds there
 `candidate.py`, `case.pt` (arguments, state, inputs) and the modules that candidates import. Between
-cudaProfilerStart and cudaProfilerStop lies exactly one call. `KERNELWRIGHT_TIMES` names a file for the times
-of what that call ran on the device.
+cudaProfilerStart and cudaProfilerStop lies exactly one call. Instead, `KERNELWRIGHT_TIMES` names a file for
+the times of what one call runs on the device, and `KERNELWRIGHT_LOOP` says for how many seconds to go on.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import importlib.util
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
-WARM_UPS = 3
+WARM_UPS, _CALLS = 3, 10
 
 
 def main(folder: Path, device: str) -> None:
@@ -46,6 +47,10 @@ def main(folder: Path, device: str) -> None:
     times = os.environ.get("KERNELWRIGHT_TIMES")
     if times:
         Path(times).write_text(json.dumps(profiled(call, device)))
+        return
+    seconds = os.environ.get("KERNELWRIGHT_LOOP")
+    if seconds:
+        loop(call, synchronise, float(seconds), folder)
         return
     runtime: Any = torch.cuda.cudart() if device != "cpu" else None  # type: ignore[no-untyped-call]
     if runtime:
@@ -93,6 +98,20 @@ def flat(value: Any) -> list[torch.Tensor]:
     if isinstance(value, dict):
         value = list(value.values())
     return [t for item in value for t in flat(item)] if isinstance(value, list | tuple) else []
+
+
+def loop(call: Any, synchronise: Any, seconds: float, folder: Path) -> None:
+    """Call on and on for so long. One file says that it begins, one that it has ended, with the calls."""
+    (folder / "loop-begun").touch()
+    end, calls = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        for _ in range(_CALLS):
+            call()
+        synchronise()
+        calls += _CALLS
+    part = folder / "loop-part"
+    part.write_text(json.dumps({"calls": calls}))
+    part.rename(folder / "loop-ended")
 
 
 def profiled(call: Any, device: str) -> list[dict[str, Any]]:

@@ -1,14 +1,15 @@
 """A candidate counted under tools in a cage; here on the processor, with torch's profiler."""
 
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
 from kernelwright.harness.counters.counters import Counter, Counters, KernelCounters
-from kernelwright.harness.gpu import compute_sanitizer, counting, nsight
+from kernelwright.harness.gpu import compute_sanitizer, counting, energy, nsight, nvml
 from kernelwright.harness.gpu.device import Needs
-from kernelwright.harness.gpu.tool_room import Subject, ToolRoom, caged, furnish
+from kernelwright.harness.gpu.tool_room import Done, Subject, ToolRoom, caged, furnish, plain
 from kernelwright.harness.nursery import Nursery
 from kernelwright.harness.oracle import Case
 
@@ -85,3 +86,24 @@ def test_without_the_sanitizer_it_is_a_note(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(compute_sanitizer, "tool", lambda: None)
     (note,) = counting.sanitized(None, None, None, Needs())  # type: ignore[arg-type]
     assert (note.code, note.severity) == ("not_sanitized", "note")
+
+
+class FakeNvml:
+    """A device that draws 100 W."""
+
+    def look(self) -> nvml.Look:
+        now = time.monotonic()
+        return nvml.Look(now, energy_j=100.0 * now)
+
+
+def test_energy_of_a_call_in_a_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(energy, "LOOP_SECONDS", 0.7)
+    source = "import time, torch\nclass ModelNew(torch.nn.Module):\n"
+    source += "    def forward(self, x):\n        time.sleep(0.001)\n        return x\n"
+    furnish(tmp_path, Subject(source, ([], {}), {}, Case("own", (torch.ones(4),), (), (), "fp32")))
+    room = ToolRoom(tmp_path, plain(tmp_path), device="cpu")
+    joules = energy.of_one_call(room, FakeNvml())  # type: ignore[arg-type]
+    assert joules.reason == ""
+    assert 0.05 < float(joules.value or 0) < 5.0  # a call takes a millisecond or more
+    dead = ToolRoom(tmp_path, lambda *_: Done(1, "ValueError: no model"))
+    assert "no model" in energy.of_one_call(dead, FakeNvml()).reason  # type: ignore[arg-type]

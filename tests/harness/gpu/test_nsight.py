@@ -185,8 +185,6 @@ def test_the_judged_source_itself_is_run_with_its_state(tmp_path: Path):
     assert ncu_csv.launches(nsight.text_of(log))[0].metrics == {
         "dram__bytes_read.sum": (7.0, "byte")
     }
-    kernels = nsight.timed(given, "cpu", own)
-    assert "aten::mul" in [k.kernel for k in kernels]
 
 
 FAKE = f"""#!{sys.executable}

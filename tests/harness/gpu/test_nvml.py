@@ -64,8 +64,11 @@ def test_what_a_device_does_not_tell_is_absent_with_its_reason(monkeypatch: pyte
     look = Nvml("0b1c").look()
     assert look.energy_j is None and look.power_w is None
     assert look.absent["energy_j"] == "NVML: Not Supported"
-    counter = nvml.counters([look, look], 10, "sm_90").values["energy_per_call"]
+    counter = energy_a_call(look, look, 10)
     assert counter.value is None and counter.reason == "NVML: Not Supported"
+    values = nvml.counters(look, "sm_90").values
+    assert values["power_w"].reason == "NVML: Not Supported"
+    assert values["slowed"].value == "power cap"
 
 
 def test_no_package_and_no_driver_are_one_line(monkeypatch: pytest.MonkeyPatch):
