@@ -1,8 +1,8 @@
 """Judging a GPU kernel on the CPU: what runs it instead of a GPU, and what stays unknown.
 
-Evaluators judge on the CPU, on a machine with a GPU too: a worker sees none. Values, memory errors and races
-can be known; speed cannot. The kernel is run far more slowly than by a GPU, so a task with large inputs is
-judged at the first of the shapes that it declares.
+For machines without a GPU that can judge (`gpu/cuda.py` says why there is none). Values, memory errors and
+races can be known; speed cannot. The kernel is run far more slowly than by a GPU, so a task with large inputs
+is judged at the first of the shapes that it declares.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from kernelwright.harness.errors import HarnessError
+from kernelwright.harness.gpu.cuda import found
 from kernelwright.harness.parse import LANGUAGE_NAMES, language_of
 from kernelwright.harness.verdict import Finding, Verdict
 from kernelwright.tasks.reference import Reference
@@ -56,8 +57,10 @@ class Emulated:
             if sizes
             else "judged at the task's sizes"
         )
+        unused = found() if torch.cuda.is_available() else None  # there is one, and it is of no use
+        without = f"the GPU cannot judge ({unused})" if unused else "without a GPU"
         note = Finding(
-            "emulated", f"without a GPU: the kernels were emulated on the CPU and {at}", "note"
+            "emulated", f"{without}: the kernels were emulated on the CPU and {at}", "note"
         )
         unknown = dict.fromkeys(("candidate", "eager", "compile"))
         gains = dict.fromkeys(("eager", "compile"))

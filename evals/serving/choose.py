@@ -14,10 +14,10 @@ from kernelwright.harness import evaluate
 from kernelwright.tasks.task import Task
 
 
-def evaluator_for(task: Task) -> evaluate.Evaluator | ServedEvaluator:
-    """The evaluator of this process for a task."""
+def evaluator_for(task: Task, language: str | None = None) -> evaluate.Evaluator | ServedEvaluator:
+    """The evaluator of this process for a task, and for candidates most of which are in that language."""
     if EVALUATOR not in os.environ:
-        return judge_of(task)
+        return judge_of(task, language=language)
     way = _Kept(PipeChannel(Connection(int(os.environ[EVALUATOR]))))
     return ServedEvaluator(task, lambda: way)
 

@@ -24,6 +24,8 @@ from kernelwright.harness.vetting import foreign, vet
 from kernelwright.tasks import audits
 from kernelwright.tasks.task import Task
 
+ON_GPU = ("cuda", "triton")
+"""Languages whose kernels are for a GPU."""
 VETTED = {"KERNELWRIGHT_TRUST_TASKS": "1"}
 """Environment inside a fence: what gets there was vetted before."""
 
@@ -32,10 +34,15 @@ def judge_of(
     task: Task,
     candidate: Candidate | None = None,
     *,
+    language: str | None = None,
     threads: int | None = None,
     seed: int | None = None,
 ) -> evaluate.Evaluator | ServedEvaluator:
-    """An evaluator for a task, or for one candidate of it. Raises TaskError for a task at fault."""
+    """An evaluator for a task, or for one candidate of it. Raises TaskError for a task at fault.
+
+    `language`: what most candidates will be written in; where that is for a GPU and there is one, its facts
+    are the evaluator's.
+    """
     if fenced_in(task):
         vet(task)
         fence = fence_around(task, threads)
@@ -44,7 +51,10 @@ def judge_of(
         )
     if candidate is not None:
         return evaluate.evaluator_for(task, candidate, threads=threads, seed=seed)
-    return evaluate.Evaluator(task, threads=threads, seed=seed)
+    native = None
+    if language in ON_GPU:
+        native = evaluate.on_gpu(task, threads=threads, seed=seed)
+    return native or evaluate.Evaluator(task, threads=threads, seed=seed)
 
 
 def fenced_in(task: Task) -> bool:

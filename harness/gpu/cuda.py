@@ -26,6 +26,8 @@ from kernelwright.harness.gpu.driver import (
     Driver,
 )
 
+SWITCH = "KERNELWRIGHT_GPU"
+"""Environment variable: `off` has kernels emulated where there is a GPU."""
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _READ = (
     "/proc/driver/nvidia", "/proc/devices", "/proc/modules", "/sys/module/nvidia",
@@ -126,9 +128,15 @@ class CudaDevice:
         return facts.device_facts(threads, again=again, environment=self.environment)
 
 
-@functools.cache
 def found() -> CudaDevice | str:
-    """The GPU to judge on, or in one line why there is none. Asked once."""
+    """The GPU to judge on, or in one line why there is none."""
+    if os.environ.get(SWITCH, "").lower() in ("off", "0", "no"):
+        return f"{SWITCH}=off: kernels for a GPU are emulated"
+    return _asked()
+
+
+@functools.cache
+def _asked() -> CudaDevice | str:
     if not torch.cuda.is_available():
         built = torch.version.cuda
         return (

@@ -177,10 +177,16 @@ def _notes(asked: Asked) -> tuple[str, ...]:
     """Where the search is not quite what was asked for."""
     notes = []
     if asked.language != LANGUAGES[0]:
-        notes.append(
-            f"--language {asked.language}: kernels are emulated on the CPU; values, memory errors and "
-            "races are judged, speed stays unknown, so no champion can be confirmed"
-        )
+        from kernelwright.harness.gpu.cuda import found
+
+        gpu = found()
+        if isinstance(gpu, str):
+            notes.append(
+                f"--language {asked.language}: kernels are emulated on the CPU ({gpu}); values, memory errors"
+                " and races are judged, speed stays unknown, so no champion can be confirmed"
+            )
+        else:
+            notes.append(f"--language {asked.language}: judged on {gpu.name}")
     if (asked.parallel or 1) > 1 and BUILTIN in asked.specs[0]:
         notes.append(
             "--parallel 1: the built-in model needs the processor that candidates are timed on"

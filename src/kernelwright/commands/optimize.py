@@ -138,7 +138,10 @@ def _search(job: Job, console: Console, interrupt: Interrupt) -> tuple[Outcome, 
     from kernelwright.publish import publish
 
     title = Title(job.task.name, job.asked.players, job.folder.name)
-    with display(title, console.stderr) as shown, evaluator_for(job.task) as evaluator:
+    with (
+        display(title, console.stderr) as shown,
+        evaluator_for(job.task, job.settings.language) as evaluator,
+    ):
         if job.resume:
             shown.take_up(load(job.folder.path))
         interrupt.tell = shown.stopping

@@ -13,7 +13,7 @@ import torch
 
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.device import DeviceFacts
-from kernelwright.harness.gpu.cuda import CudaDevice
+from kernelwright.harness.gpu.cuda import SWITCH, CudaDevice, found
 from kernelwright.harness.gpu.driver import LIBRARY, DeviceError, Driver
 from kernelwright.harness.gpu.evaluator import GpuEvaluator
 from kernelwright.harness.peaks import device_facts
@@ -194,3 +194,11 @@ def test_a_candidate_is_judged_over_the_driver_in_its_cage(evaluator: GpuEvaluat
 def test_a_wrong_one_is_rejected_over_the_driver(evaluator: GpuEvaluator):
     verdict = evaluator.evaluate(Candidate(HONEST.replace("x * 2", "x * 2.001"), "python"))
     assert verdict.errors[0].code in ("wrong_value", "precision")
+
+
+def test_a_gpu_can_be_left_alone(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(SWITCH, "off")
+    assert found() == "KERNELWRIGHT_GPU=off: kernels for a GPU are emulated"
+    monkeypatch.delenv(SWITCH)
+    if not torch.cuda.is_available():
+        assert "PyTorch" in str(found())
