@@ -1,4 +1,4 @@
-"""`./kw gpu-check`: what it says without a GPU, and that it tells right from wrong."""
+"""`./kw gpu-check`: what it says without a GPU, and what of a verdict it keeps."""
 
 import json
 import sys
@@ -10,6 +10,8 @@ import torch
 
 from kernelwright.agents.roles import Brief, NoIdea, Proposal
 from kernelwright.harness.candidate import Candidate
+from kernelwright.harness.device import DeviceFacts
+from kernelwright.harness.verdict import Finding, Roofline, Speedup, Verdict
 from kernelwright.tasks.task import Task
 
 TASK = """
@@ -46,27 +48,54 @@ def test_without_a_gpu_it_says_what_is_missing(
     assert "no GPU" in said or "built without CUDA" in said
 
 
+class Judge:
+    """Gives the verdict that a test wants."""
+
+    facts = DeviceFacts("cuda", "any", 1)
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+
+    def evaluate(self, candidate: Candidate, *, effort: str) -> Verdict:
+        assert effort == "final"
+        return self.verdict
+
+
+GAIN = Speedup(2.0, 1.9, 2.1, 24)
+ACCEPTED = Verdict(
+    "accepted",
+    "done",
+    track="custom",
+    speedup={"eager": GAIN, "compile": None},
+    roofline=Roofline("memory", 0.71),
+)
+REJECTED = Verdict("rejected", "run", (Finding("wrong_value", "off by one"),))
+
+
 @pytest.mark.parametrize(
-    ("source", "result"),
+    ("verdict", "result", "says"),
     [
-        (RIGHT, "right"),
-        (RIGHT.replace("* 2", "* 2.01"), "wrong"),
-        (RIGHT.replace("x.relu()", "x.no_such()"), "wrong"),
-        (None, "none"),
+        (ACCEPTED, "accepted", "eager 2.00x, 71% of the memory floor, track custom"),
+        (REJECTED, "rejected", "wrong_value: off by one"),
     ],
 )
-def test_right_and_wrong_are_told_apart(
-    monkeypatch: pytest.MonkeyPatch, source: str | None, result: str
+def test_a_row_is_what_the_judge_says(
+    monkeypatch: pytest.MonkeyPatch, verdict: Verdict, result: str, says: str
 ) -> None:
-    proposes(monkeypatch, source)
-    row = gpu_check.checked(Task("own", TASK), "triton", "cpu")
-    assert row["result"] == result
-    assert row["times_ms"] is None
-    assert bool(row["says"]) == (result != "right")
+    proposes(monkeypatch, RIGHT)
+    row = gpu_check.checked(Task("own", TASK), "triton", Judge(verdict))  # type: ignore[arg-type]
+    assert (row["result"], row["says"]) == (result, says)
+    assert row["verdict"]["verdict"] == result
 
 
-def test_evidence_says_that_its_times_are_not_judged(tmp_path: Path) -> None:
-    rows = [{"task": "own", "language": "cuda", "result": "right", "says": "", "times_ms": None}]
+def test_no_idea_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    proposes(monkeypatch, None)
+    row = gpu_check.checked(Task("own", TASK), "cuda", Judge(ACCEPTED))  # type: ignore[arg-type]
+    assert (row["result"], row["verdict"]) == ("none", None)
+
+
+def test_evidence_says_how_its_times_were_got(tmp_path: Path) -> None:
+    rows = [{"task": "own", "language": "cuda", "result": "none", "says": "", "verdict": None}]
     data = json.loads(gpu_check.write(tmp_path, "core", 0, rows).read_text())
     assert data["kernels"] == rows
-    assert "not judged" in data["times"]
+    assert data["times"].startswith("judged")
