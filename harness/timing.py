@@ -1,9 +1,10 @@
 """Timing in interleaved pairs, by the parent's clock alone.
 
 One round gives every contestant the same fresh inputs, one contestant after the other in random order;
-all others stand still meanwhile. A leg is a few calls in a row, from our go to the moment that the
-worker's done has arrived and it is stopped; the wake-up of an empty leg is measured on trusted code and
-taken off. The outputs of the timed calls themselves are compared with eager's.
+all others stand still meanwhile: each from the moment that its calls are done until its next turn. A leg
+is a few calls in a row, from our go to the moment that the worker's done has arrived and it is stopped;
+the wake-up of an empty leg is measured on trusted code and taken off. The outputs of the timed calls
+themselves are compared with eager's.
 
 Now and then, nobody but us knows when, the candidate's leg is an ambush and its time does not count: the
 worker is stopped amid its calls, the outputs of those that have returned must be right at that moment, and
@@ -17,10 +18,11 @@ right, shows although a candidate can tell that it is timed.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -155,6 +157,24 @@ class Rounds:
     def run(self) -> Timings:
         """All rounds. Raises Fault from the candidate, HarnessError where another contestant fails, and
         whatever `check` raises."""
+        try:
+            self._run()
+        except Fault as fault:
+            raise self._explained(fault) from None
+        for name, worker in self._contestants.items():
+            with _charged(name):
+                worker.settle()
+        return Timings(self._seconds)
+
+    def _explained(self, fault: Fault) -> Fault:
+        """Why the outputs of a leg are wrong, where the candidate gives others than it did at first."""
+        try:
+            self._contestants["candidate"].settle()
+        except Fault as other:
+            return other if other.code == "layout_changed" else fault
+        return fault
+
+    def _run(self) -> None:
         plan = self._plan
         # Soon, so that they come before the time is up, or at any time, so that no round is without danger.
         probed = [
@@ -175,7 +195,6 @@ class Rounds:
             self._probe()
         if self._sampler is not None and self._settle:
             self._look_enough(self._sampler)
-        return Timings(self._seconds)
 
     def _warm_up(self) -> None:
         for name in self._contestants:
@@ -262,12 +281,8 @@ class Rounds:
         if self._plan.pause_s:
             mean = self._plan.pause_s
             time.sleep(min(self._draw.expovariate(1 / mean), _LONGEST_PAUSE * mean))
-        try:
+        with _charged(name):
             leg = self._contestants[name].batch(calls, self._upstream, ambush)
-        except Fault as error:
-            if name == "candidate":
-                raise
-            raise HarnessError(f"{name} failed while it was timed: {error.message}") from error
         if name == "candidate":
             self._left = leg.buffers
         return leg
@@ -276,11 +291,18 @@ class Rounds:
 def _compare(
     name: str, outputs: Mapping[str, Sequence[Sequence[torch.Tensor]]], check: Check
 ) -> None:
-    """Check a contestant's outputs; what is wrong beside the candidate is never charged to it."""
+    """Check a contestant's outputs."""
     for ours, theirs in zip(outputs[name], outputs["eager"], strict=True):
-        try:
+        with _charged(name):
             check(ours, theirs)
-        except Fault as error:
-            if name == "candidate":
-                raise
-            raise HarnessError(f"{name} failed while it was timed: {error.message}") from error
+
+
+@contextlib.contextmanager
+def _charged(name: str) -> Iterator[None]:
+    """What is wrong beside the candidate is never charged to it. Raises HarnessError for that."""
+    try:
+        yield
+    except Fault as error:
+        if name == "candidate":
+            raise
+        raise HarnessError(f"{name} failed while it was timed: {error.message}") from error

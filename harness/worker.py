@@ -115,6 +115,9 @@ class Worker:
         """Which of them lay in the memory of the inputs."""
         self.in_one_place: frozenset[Pair] = frozenset()
         """Which of them, by pairs, were the same pages at different addresses, where there are several."""
+        self._unsettled: tuple[Sequence[int], Sequence[int]] | None = None
+        """Where outputs and buffers of the latest batch lie, of which the worker has not yet said what they
+        are."""
         self._renewed = setup.state if setup.train else ()  # which every call there changes
         try:
             self._load(setup)
@@ -142,7 +145,7 @@ class Worker:
         In training mode a `lasting` state is the one in which checked calls begin from now on.
         """
         pairs = tuple(state)
-        self._process.thaw()
+        self._resume()
         self._command({"do": "state", "state": self._tray.state(pairs)})
         if self._renewed and lasting:
             self._renewed = pairs
@@ -185,6 +188,8 @@ class Worker:
         the wanted buffers follow the outputs. Raises Fault, also when an input was changed or the
         outputs take more than `most_bytes`.
         """
+        if self._unsettled is not None:
+            self._resume()
         if self._renewed:
             self.load_state(self._renewed)
         given = self._tray.place([inputs], gradients, skew, guard, steady=steady)
@@ -248,7 +253,7 @@ class Worker:
         backward pass. Needs an earlier `call`, from which the layout of the outputs is known. Raises Fault.
         """
         given = self._tray.place(calls, None, self._random.randrange(2) * 16)
-        self._process.thaw()
+        self._resume()
         self._command({"do": "batch", "calls": given.message["calls"], "upstream": upstream})
         self._process.freeze()  # the inputs appear only now, when nothing can work on them ahead of the clock
         if self._process.locked:
@@ -291,13 +296,26 @@ class Worker:
             seldom = self._random.random() < _PAGES_LOOKED_AT
             self._check_apart(addresses, pages_too=ambush is not None or seldom)
         self._tray.check_one(given.regions, given.values)
-        self._process.thaw()
-        self._process.finish(self._timeout)
-        self._confirm(addresses, left)
-        self._process.freeze()
         self._process.check_solitary()  # else somebody of its own could run beside the next contestant
         self._process.check_sealed()
+        self._unsettled = addresses, left
         return Batch((end - begin) * 1e-9, calls, outputs, early, buffers)
+
+    def settle(self) -> None:
+        """Have the worker say what the outputs of the latest batch are, and leave it stopped. Raises Fault.
+
+        Not before its next turn: whatever it does after its calls would be done to the next contestant.
+        """
+        if self._unsettled is not None and self.alive:
+            self._resume()
+            self._process.freeze()
+
+    def _resume(self) -> None:
+        self._process.thaw()
+        if self._unsettled is not None:
+            told, self._unsettled = self._unsettled, None
+            self._process.finish(self._timeout)
+            self._confirm(*told)
 
     def _ambushed(
         self,
@@ -317,6 +335,8 @@ class Worker:
             if self._ended_within(seconds, ambush.sampler):
                 break
             self._process.freeze()
+            if self._ended():  # while we waited for a core, or for its threads to stand
+                break
             self._process.check_solitary()  # also one that lives for no longer than a call
             self._process.check_sealed()
             ambush.sampler.look()
@@ -338,9 +358,13 @@ class Worker:
         patience = end + 50 * max(seconds, _NAP_SECONDS)
         while (now := time.perf_counter()) < end or (sampler.idle() and now < patience):
             # Never without a sleep: the worker may need this core.
-            if select.select([self._process.socket], [], [], max(end - now, _NAP_SECONDS))[0]:
+            if self._ended(max(end - now, _NAP_SECONDS)):
                 return True
         return False
+
+    def _ended(self, seconds: float = 0.0) -> bool:
+        """Whether the worker has said that its calls are over, or says so within that time."""
+        return bool(select.select([self._process.socket], [], [], seconds)[0])
 
     def _check_apart(self, addresses: Sequence[int], *, pages_too: bool) -> None:
         """Outputs of one call share no memory where those of a checked one did not. Raises Fault."""

@@ -116,7 +116,7 @@ class Pretender:
         self.seen: list[list[float]] = []
         self.faults_at: int | None = None
         self.ambushes, self.late = 0, 0.0
-        self.total, self.keeps = 0.0, 1.0
+        self.total, self.keeps, self.changed = 0.0, 1.0, False
 
     def batch(
         self,
@@ -137,6 +137,11 @@ class Pretender:
         self.total += self.keeps * sum(float(inputs[0]) for inputs in calls)
         left = [torch.tensor(self.total)]
         return Batch(self.seconds * len(calls), calls, outputs, early, left)
+
+    def settle(self) -> None:
+        """As workers do when their outputs are asked for."""
+        if self.changed:
+            raise Fault("layout_changed", "another layout")
 
 
 def run(
@@ -342,3 +347,10 @@ def test_what_timed_calls_leave_behind_is_compared_with_what_eager_leaves():
     contestants["candidate"].keeps = 0.5
     with pytest.raises(AssertionError, match="wrong buffers"):
         run(contestants, Plan(rounds=20, seconds=60.0, calls=3), running=totals)
+
+
+def test_outputs_in_another_layout_are_told_as_such() -> None:
+    contestants, _ = trio()
+    contestants["candidate"].faults_at, contestants["candidate"].changed = 4, True
+    with pytest.raises(Fault, match="another layout"):
+        run(contestants, Plan(rounds=3, seconds=60.0, calls=3))

@@ -339,8 +339,33 @@ def test_faults_of_timed_calls(start: StartWorker, body: str, code: str):
     lazy = f"self.n = getattr(self, 'n', 0) + 1\nif self.n < 2: return x + 1\n{body}"
     worker = start(model(lazy), timeout=0.7)
     worker.call([X])
-    found = fault(lambda: worker.batch([[X]]))
+
+    def timed() -> None:
+        worker.batch([[X]])
+        worker.settle()
+
+    found = fault(timed)
     assert found.code == code, found.message
+
+
+def test_nothing_of_a_worker_runs_between_its_calls_and_its_next_turn(start: StartWorker):
+    """A thread of its own, a finaliser, a callback of the garbage collector: none beside the next one."""
+    body = """
+import threading, time
+if not hasattr(self, "beats"):
+    self.beats = torch.zeros(1)
+    beat = lambda: [self.beats.add_(1) or time.sleep(1e-4) for _ in range(10**6)]
+    threading.Thread(target=beat, daemon=True).start()
+return self.beats.expand(4) + 0
+"""
+    worker = start(model(body))
+    worker.call([X])
+    worker.batch([[X]])
+    state = Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()[0]
+    assert state == "T"
+    worker.settle()
+    worker.settle()
+    assert len(worker.batch([[X]]).outputs) == 1
 
 
 def test_an_exception_among_many_timed_calls_is_told_at_once(start: StartWorker):

@@ -4,7 +4,6 @@ line: E37
 track: library
 patient: yes
 deadline: 240
-why: judged as library since its file is asked and altered pages count (images.py), so far only twice: to be moved to the attacks after five.
 """
 
 import ctypes

@@ -1,9 +1,10 @@
-"""Six times the work of eager; when the harness asks for strides after a leg it dirties 64 MiB and runs wide multiplications, beside no clock, before eager's turn.
+"""Twenty-four times the work of eager; after each leg, beside no clock, the garbage collector calls it and it dirties 64 MiB before eager's turn.
 
 line: A11
 expect: not_faster
-why: still counts as faster than it is. Worker.batch thaws the process after done until it has answered regions; stride, by which it noticed that, is bound before a candidate is there, so what is left is not known.
 """
+
+import gc
 
 import torch
 
@@ -23,18 +24,17 @@ extern "C" float burn(int64_t mib) {
   return a[5];
 }
 """)
-stride = torch.Tensor.stride
-asked = [0]
+calls, armed = [0], [False]
 
 
-def slow(self, *args):
-    asked[0] += 1
-    if asked[0] % 8 == 0:
+def burn(phase, info):
+    if phase == "start" and calls[0] > 60 and armed[0]:
+        armed[0] = False  # once a leg
         lib.burn(64)
-    return stride(self, *args)
 
 
-torch.Tensor.stride = slow
+gc.callbacks.append(burn)
+gc.set_threshold(1)
 
 
 class ModelNew(torch.nn.Module):
@@ -44,6 +44,8 @@ class ModelNew(torch.nn.Module):
         self.bias = torch.nn.Parameter(torch.zeros(width))
 
     def forward(self, x):
-        for _ in range(6):
+        calls[0] += 1
+        armed[0] = True
+        for _ in range(24):
             y = torch.nn.functional.gelu(x * self.scale + self.bias)
         return y
