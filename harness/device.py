@@ -28,6 +28,8 @@ class DeviceFacts:
     """Measured rates of large products by type of the factors (`fp32`, `bf16`, `int8`), 2 operations each."""
     capability: str | None = None
     """Of a GPU: `sm_90`."""
+    uuid: str | None = None
+    """Of a GPU, the same for all that speak of it; their numbers differ."""
     multiprocessors: int | None = None
     memory_bytes: int | None = None
     """Of the device itself."""

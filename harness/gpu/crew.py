@@ -73,7 +73,10 @@ class GpuCrew(Crew):
 
     @property
     def number(self) -> int | str:
-        """Of the device, as NVML knows it."""
+        """Of the device, as NVML knows it: its UUID, for CUDA may number devices in another order."""
+        uuid = self._device.facts(self._threads).uuid
+        if uuid:
+            return uuid
         visible = self._device.environment.get("CUDA_VISIBLE_DEVICES", "0")
         return int(visible) if visible.isdigit() else visible
 

@@ -45,6 +45,7 @@ def facts_of(told: Mapping[str, Any], threads: int) -> DeviceFacts:
             peak_gflops=rates.get("fp32"),
             matrix_gflops=rates,
             capability=str(told["capability"]),
+            uuid=told["uuid"],
             multiprocessors=told["multiprocessors"],
             memory_bytes=told["memory_bytes"],
             driver=told["driver"],

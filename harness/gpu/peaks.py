@@ -50,10 +50,11 @@ def main() -> int:
 def facts() -> dict[str, Any]:
     """What the device says of itself."""
     properties = torch.cuda.get_device_properties(0)
-    told = nvml.identity(str(getattr(properties, "uuid", "")))
+    uuid = str(getattr(properties, "uuid", "")) or None
+    told = nvml.identity(uuid or 0)
     return {
         "name": properties.name,
-        "uuid": str(getattr(properties, "uuid", "unknown")),
+        "uuid": uuid,
         "capability": f"sm_{properties.major}{properties.minor}",
         "multiprocessors": properties.multi_processor_count,
         "memory_bytes": properties.total_memory,

@@ -34,6 +34,7 @@ class ModelNew(torch.nn.Module):
 """
 
 
+@pytest.mark.slow
 def test_a_candidate_runs_in_a_cage_with_what_it_imports():
     case = Case("own", (torch.ones(4),), (), (), "fp32")
     with Nursery(threads=1) as nursery:

@@ -30,6 +30,7 @@ TOLD = {
 def test_facts_from_what_the_measuring_process_prints():
     read = facts.facts_of(TOLD, 4)
     assert (read.kind, read.capability, read.threads) == ("cuda", "sm_90", 4)
+    assert read.uuid == "0b1c"
     assert read.bandwidth_gbs == {1 << 20: 4000.0, 1 << 30: 2500.0}
     assert read.absent == {"matrix fp8": "RuntimeError: not here"}
     with pytest.raises(HarnessError, match="cannot be read"):
