@@ -23,6 +23,8 @@ POOL = 8
 """How many attempts compete to be the next parent."""
 LEAST_NOVELTY = 0.25
 """Weight of a copy of a better one, against 1 for a stranger."""
+STEP = 4.0
+"""Each place of the pool is so many times less likely to be drawn than the one before it."""
 STEEP = 3.0
 """A parent is drawn with this power of its fitness relative to the best of the pool."""
 GOOD = 0.5
@@ -177,19 +179,22 @@ class Archive:
         """Who may be a parent on an island, best first; of all islands where none is given."""
         return (self.all if island is None else self.island(island)).pool()
 
-    def draw(self, rng: random.Random, island: int | None = None) -> Attempt | None:
+    def draw(
+        self, rng: random.Random, island: int | None = None, eager: float = 1.0
+    ) -> Attempt | None:
         """A parent by rank and novelty, less likely the more often its line was tried.
 
-        Each place in the pool is half as likely as the one before it. Novelty is the distance to the
+        Each place in the pool is a quarter as likely as the one before it. Novelty is the distance to the
         nearest fitter one of the pool, so that a near-copy yields to what it is a copy of. A place is
-        worth less for each turn that started from it, or the first line would never be left.
+        worth less for each turn that started from it, or the first line would never be left. How fast a
+        parent is counts to the power of `eager`: 1 while that pays, less the longer nothing gained.
         """
         pool = self.pool(island)
         if not pool:
             return None
-        return rng.choices(pool, self.weights(pool))[0]
+        return rng.choices(pool, self.weights(pool, eager))[0]
 
-    def weights(self, pool: list[Attempt]) -> list[float]:
+    def weights(self, pool: list[Attempt], eager: float = 1.0) -> list[float]:
         """How likely each of a pool is drawn, in no unit."""
         made = []
         for rank, attempt in enumerate(pool):
@@ -197,7 +202,7 @@ class Archive:
             novelty = LEAST_NOVELTY + (1 - LEAST_NOVELTY) * apart
             tries = self._tries.get(origin(attempt), 0)
             worth = (known(attempt) / known(pool[0])) ** STEEP
-            made.append(2.0**-rank * worth * novelty / (1 + tries / 2))
+            made.append((STEP**-rank * worth) ** eager * novelty / (1 + tries / 2))
         return made
 
     def partner(self, rng: random.Random, parent: Attempt) -> Attempt | None:

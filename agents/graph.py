@@ -23,7 +23,7 @@ from kernelwright.agents.ports import Observer
 from kernelwright.agents.proposals import Proposals
 from kernelwright.agents.roles import Attempt
 from kernelwright.agents.settings import Settings
-from kernelwright.agents.tuning import leading, promising, tune_attempt
+from kernelwright.agents.tuning import next_trial
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -65,7 +65,8 @@ class Search:
             self.ended = self.journal.stop()
         if self.ended and (self.ended.ends_turns or not turns.open):
             if not self.ended.ends_turns:
-                self._tune_out()
+                self._tuned(None)
+                self.ended = self.journal.stop()
             return {"over": True}
         for number in turns.open:
             self.proposals.begin(number)
@@ -90,16 +91,10 @@ class Search:
         return {}
 
     def tune(self, at: At) -> At:
-        """Find the numbers for what turned out well."""
+        """Try numbers, as long as that is expected to gain more than a turn."""
         if at["cut"]:
             return {}
-        state, number = self.journal.state, at["turn"]
-        decided = self.journal.decide(
-            f"plan:{number}", lambda: {"tune": promising(state, self.settings, number)}
-        )
-        for key in decided["tune"]:
-            tune_attempt(self.journal, self.settings, state.by_id[key])
-        return {"cut": bool(decided["tune"]) and self.journal.must_stop()}
+        return {"cut": self._tuned(at["turn"])}
 
     def test(self, at: At) -> At:
         """Have what became champion attacked: what a Tester breaks is champion no more."""
@@ -115,17 +110,16 @@ class Search:
         self.journal.decide(f"round:{number}", lambda: self.journal.outcome(number))
         return {}
 
-    def _tune_out(self) -> None:
-        """No turn comes any more: the trials that are left go to what leads."""
-        state = self.journal.state
-        key, found = f"plan:after {state.round}", leading(state, self.settings)
-        if not found and key not in state.done:
-            return
-        decided = self.journal.decide(
-            key, lambda: {"tune": found, "grants": self.settings.tune_trials}
-        )
-        for key in decided["tune"]:
-            tune_attempt(self.journal, self.settings, state.by_id[key])
+    def _tuned(self, turn: int | None) -> bool:
+        """Make the trials that are worth it; True where a stop rule cut that short."""
+        while (trial := next_trial(self.journal.state, self.settings, turn)) is not None:
+            if self.journal.must_stop():
+                return True
+            line = trial.line
+            self.journal.evaluate(
+                trial.candidate, line.round, line.candidate.id, trial.note, trial.choice
+            )
+        return False
 
     def _decide(self, number: int) -> None:
         """What the next turn is about."""

@@ -15,10 +15,10 @@ from typing import Any
 from kernelwright.agents.auditor import Auditor
 from kernelwright.agents.events import Data
 from kernelwright.agents.journal import Journal, Result
+from kernelwright.agents.kept import spend_json
 from kernelwright.agents.models.base import ModelError
 from kernelwright.agents.ports import Evaluator, Observer, Probing
 from kernelwright.agents.roles import Attempt
-from kernelwright.agents.run_state import spend_json
 from kernelwright.agents.tester import Challenge, Tester
 from kernelwright.harness import casebook
 from kernelwright.harness.counterexample import Probe

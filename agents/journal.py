@@ -15,12 +15,13 @@ from dataclasses import replace
 from kernelwright.agents.budget import Remaining, Spent, Stop, stop_rule
 from kernelwright.agents.dedupe import code_of, taken_over
 from kernelwright.agents.events import Data, Event, EventLog
+from kernelwright.agents.kept import spend_json
 from kernelwright.agents.ledger.effort import Effort, effort_json
 from kernelwright.agents.ledger.ledger import Caps, Ledger
 from kernelwright.agents.models.base import ModelError
 from kernelwright.agents.ports import Counting, Evaluator, Observer
 from kernelwright.agents.roles import Attempt
-from kernelwright.agents.run_state import RunState, spend_json
+from kernelwright.agents.run_state import RunState
 from kernelwright.agents.settings import Settings
 from kernelwright.agents.traits import traits
 from kernelwright.agents.tuner import Choice

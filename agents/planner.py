@@ -21,7 +21,7 @@ from kernelwright.agents.turns import RECENT
 
 MOST_REPAIRS = RECENT // 2
 """So many of the last turns may be repairs while there is something to improve."""
-STILL = 4
+STILL = 8
 """Turns that brought nothing better after which the next island is founded: as long as one line gains, a
 second costs evaluations that it would pay for."""
 FITS, FITS_ANY, FITS_NOT = 0.5, 0.3, 0.1
@@ -65,7 +65,8 @@ def _start(
         return _from(failure, state.island_of(failure))
     if settings.parents == "best":
         return _from(state.archive.all.best(), island)
-    parent = state.archive.draw(rng, island) or state.archive.draw(rng)
+    eager = STILL / (STILL + state.turns.still)
+    parent = state.archive.draw(rng, island, eager) or state.archive.draw(rng, eager=eager)
     other = None
     if parent is not None and rng.random() < settings.crossover:
         other = state.archive.partner(rng, parent)

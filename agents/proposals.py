@@ -13,9 +13,9 @@ from typing import TypeVar
 
 from kernelwright.agents.events import Data
 from kernelwright.agents.journal import Journal, Result
+from kernelwright.agents.kept import advice_from, advice_json, spend_json
 from kernelwright.agents.ports import Observer
 from kernelwright.agents.roles import Advice, Brief, Coder, Judge, NoIdea
-from kernelwright.agents.run_state import advice_from, advice_json, spend_json
 
 Player = TypeVar("Player")
 

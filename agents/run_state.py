@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from kernelwright.agents.archive import Archive, fitness
 from kernelwright.agents.budget import Evaluating, Spent
 from kernelwright.agents.events import Data, Event, Stored, all_kept
+from kernelwright.agents.kept import advice_from, attempt_from, spend_from
 from kernelwright.agents.ledger.account import Account
 from kernelwright.agents.ledger.effort import effort_from
 from kernelwright.agents.repairs import Repairs
-from kernelwright.agents.roles import Advice, Attempt, Spend, Turn
-from kernelwright.agents.traits import Traits, traits
+from kernelwright.agents.roles import Attempt, Turn
 from kernelwright.agents.turns import Horizon, Turns, log_gain
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.verdict import Speedup, Verdict
@@ -194,8 +193,6 @@ class RunState:
                 self.done[event.key] = event.data
                 if kind == "choose":
                     self._decide(int(rest), Turn.from_json(event.data))
-                elif kind == "plan":
-                    self.turns.grant(event.data["tune"], event.data.get("grants", 1))
                 elif kind == "round":
                     self._close(int(rest), event.data)
                 elif kind == "counterexample":
@@ -368,51 +365,3 @@ def _may_hold(attempt: Attempt) -> bool:
     gained = baseline(attempt.verdict)
     new = attempt.round != START
     return new and attempt.verdict.accepted and gained is not None and gained.median > 1
-
-
-def attempt_from(candidate: Candidate, data: Data) -> Attempt:
-    """The attempt that a finished `evaluate` event tells of."""
-    return Attempt(
-        candidate,
-        Verdict.from_json(data["verdict"]),
-        data["round"],
-        data["parent"],
-        data["note"],
-        data["choice"],
-        data.get("other"),
-        Traits.from_json(data["traits"]) if "traits" in data else traits(candidate),
-        data.get("twin"),
-    )
-
-
-def spend_json(spend: Spend) -> dict[str, Any]:
-    """For an event."""
-    return {
-        "usd": spend.usd,
-        "input_tokens": spend.input_tokens,
-        "output_tokens": spend.output_tokens,
-    }
-
-
-def spend_from(data: Data) -> Spend:
-    """The inverse of `spend_json`."""
-    return Spend(data["usd"], data["input_tokens"], data["output_tokens"])
-
-
-def advice_json(advice: Advice) -> dict[str, Any]:
-    """For an event; the spend stands beside it."""
-    return {
-        "kind": advice.kind,
-        "cause": advice.cause,
-        "change": advice.change,
-        "predicted_gain": advice.predicted_gain,
-        "directive": dict(advice.directive),
-        "strategy": advice.strategy,
-        "metrics": list(advice.metrics),
-    }
-
-
-def advice_from(data: Data) -> Advice:
-    """The inverse of `advice_json`."""
-    known = {**data, "metrics": tuple(data.get("metrics", ()))}
-    return replace(Advice("correct", "", ""), **known)

@@ -71,10 +71,8 @@ class Settings:
     """Names of the parts that were switched off (`agents/ablations.py`), for the record."""
     tune_trials: int = 12
     """Most evaluations that tuning one candidate may take; 0: no tuning."""
-    tune_stall: int = 5
-    """Tuning ends after this many trials without an improvement."""
-    tune_share: float = 0.8
-    """Only candidates that reach this share of the best speedup are worth tuning."""
+    tune_gain: float = 0.006
+    """A trial of numbers must be expected to raise the logarithm of the best speed by so much."""
     tester_calls: int = 4
     """Champions that a Tester may attack, the last of them before the final confirmation; 0: none."""
     tester_seconds: float = 3.0
@@ -107,6 +105,8 @@ class Settings:
             raise UsageError("attacks of the Tester: at least 0, each of more than 0 seconds")
         if self.patience < 1 or self.tune_trials < 0 or self.confirmations < 1:
             raise UsageError("patience and confirmations: at least 1; tuning trials: at least 0")
+        if not self.tune_gain >= 0:
+            raise UsageError(f"least gain of a trial {self.tune_gain}: give at least 0")
 
     @property
     def search_s(self) -> float | None:

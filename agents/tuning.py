@@ -1,98 +1,133 @@
-"""Which candidates are tuned after a turn, and how: the tuner on one side, the harness on the other.
+"""Tuning: whether the next evaluation goes to numbers, and to which.
 
-Trials are granted a few at a time, where they may pay (as successive halving does: Jamieson, Talwalkar,
-Non-stochastic best arm identification and hyperparameter optimization, 2016). A new candidate with numbers
-that nobody has tuned must come near the best; one with the numbers of a tuned parent must be faster than
-the best, or its edit brought nothing. Further grants go to the one that leads, after each turn, until its
-space or its trials are used up. So a structure that is soon left behind costs little.
+A trial is worth it as long as it is expected to gain more than a turn would: while new structure makes
+kernels faster, numbers wait; once it stands still, they are searched to the end. Whose numbers is no
+question of its own: of all lines that may be parents, and of what the turn brought, the trial that is
+expected to raise the best speed most comes first (`numbers.py`). All of it follows from the state of the
+run, so nothing has to be kept beside the trials themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from kernelwright.agents.archive import fitness, origin, speedup
-from kernelwright.agents.journal import Journal
+from kernelwright.agents.archive import origin
+from kernelwright.agents.numbers import Belief, Point
 from kernelwright.agents.roles import Attempt
 from kernelwright.agents.run_state import RunState
 from kernelwright.agents.settings import Settings
-from kernelwright.agents.tuner import Choice, first, size, tune
-from kernelwright.harness.verdict import Speedup
+from kernelwright.agents.tuner import Choice, Value, first, in_question, size
+from kernelwright.harness.candidate import Candidate, Space
 
-PROBES = 2
-"""Trials of a grant."""
+WAITS = 0.3
+"""A trial must be expected to gain this share of what a turn gained lately: a turn costs the answer of a
+model too, and often a repair."""
+Lines = Mapping[str, Sequence[Attempt]]
+"""Members of each line by the id of its origin, which comes first."""
 
 
-def promising(state: RunState, settings: Settings, turn: int) -> list[str]:
-    """Ids of the candidates that are granted trials after a turn, fastest first."""
+@dataclass(frozen=True)
+class Trial:
+    """Numbers to try, of a line."""
+
+    line: Attempt
+    choice: Choice
+    candidate: Candidate
+
+    @property
+    def note(self) -> str:
+        """What the attempt is said to be."""
+        return "tuned " + " ".join(f"{name}={value}" for name, value in self.choice.items())
+
+
+def next_trial(state: RunState, settings: Settings, turn: int | None = None) -> Trial | None:
+    """The trial that is worth the next evaluation after a turn; None where none is.
+
+    Without a turn, no other comes: then every trial is worth it that may gain `tune_gain`.
+    """
     if not settings.tune_trials:
-        return []
-    best = state.archive.all.best()
-    least = (fitness(best) or 0.0) if best else 0.0
-    good = []
-    for attempt in state.judged.get(turn, ()):
-        gain = speedup(attempt)
-        if attempt.choice or attempt.twin or gain is None or size(attempt.candidate.space) == 1:
-            continue
-        if gain >= least * (settings.tune_share if _new(state, attempt) else 1.0):
-            good.append((gain, attempt.candidate.id))
-    found = [key for _, key in sorted(good, reverse=True)]
-    return found + [key for key in leading(state, settings) if key not in found]
+        return None
+    least = settings.tune_gain
+    if turn is not None:
+        least = max(least, WAITS * state.turns.pace)
+    lines, leading = _lines(state, turn)
+    tunable = [key for key in leading if _left(state, settings, key, lines)]
+    if not tunable:
+        return None
+    kin = {key: lines[key] for key in (*leading, *_relatives(state, tunable, lines))}
+    belief = _belief(kin, {key: state.sources[key].space for key in kin})
+    if belief is None:
+        return None
+    found: list[tuple[float, str, Choice]] = []
+    for key in tunable:
+        choices = _choices(state, settings, key, lines)
+        if choices:
+            gains = belief.gains(key, choices)
+            found += [
+                (-float(g), key, c) for g, c in zip(gains, choices, strict=True) if g >= least
+            ]
+    for _, key, choice in sorted(found, key=lambda one: one[0]):
+        baked = state.sources[key].baked(choice)
+        if baked.id not in state.by_id:  # a Coder may have written just that
+            return Trial(state.by_id[key], choice, baked)
+    return None
 
 
-def leading(state: RunState, settings: Settings) -> list[str]:
-    """Id of what leads, where trials of its numbers are left; else nothing."""
-    best = state.archive.all.best()
-    if best is None:
-        return []
-    key = origin(best)
-    most = min(settings.tune_trials, size(state.sources[key].space) - 1)
-    return [key] if PROBES * state.turns.tuned.get(key, 0) < most else []
+def _lines(state: RunState, turn: int | None) -> tuple[Lines, list[str]]:
+    """Members of every line, and the lines that may be parents or were written in the turn."""
+    new = state.judged.get(turn, ()) if turn is not None else ()
+    lines: dict[str, list[Attempt]] = {}
+    for attempt in state.attempts:
+        lines.setdefault(origin(attempt), []).append(attempt)
+    leading = dict.fromkeys(origin(a) for a in (*state.archive.all.pool(), *new))
+    return lines, [key for key in leading if key in lines]
 
 
-def tune_attempt(journal: Journal, settings: Settings, attempt: Attempt) -> None:
-    """Find the numbers of an accepted attempt. What a later session finds tried costs nothing."""
-    candidate, key = attempt.candidate, attempt.candidate.id
-    start = _measured(attempt)
-    if start is None:
-        return
-    state = journal.state
-
-    def measure(choice: Choice) -> Speedup | None:
-        note = "tuned " + " ".join(f"{name}={value}" for name, value in choice.items())
-        baked = candidate.baked(choice)
-        return _measured(journal.evaluate(baked, attempt.round, key, note, choice))
-
-    tune(
-        candidate,
-        start,
-        measure,
-        trials=min(settings.tune_trials, PROBES * state.turns.tuned[key]),
-        stall=settings.tune_stall,
-        seed=(int(key, 16) ^ settings.seed) % 2**32,
-        more=lambda: not journal.must_stop(),
-        known=[first(a.candidate.space) for a in _parents(state, attempt)],
-    )
+def _left(state: RunState, settings: Settings, key: str, lines: Lines) -> bool:
+    """Whether a line has numbers, and trials left for them."""
+    space = state.sources[key].space
+    most = min(settings.tune_trials, size(space) - 1)
+    told = not lines[key][0].twin and any(_points(key, lines[key]))
+    return told and len(lines[key]) <= most
 
 
-def _parents(state: RunState, attempt: Attempt) -> Iterator[Attempt]:
-    """The accepted attempts that it comes of."""
-    for key in (attempt.parent, attempt.other):
-        found = state.ancestor(key)
-        if found is not None:
-            yield found
+def _relatives(state: RunState, keys: Iterable[str], lines: Lines) -> Iterator[str]:
+    """Lines that these come of."""
+    for key in keys:
+        for parent in (lines[key][0].parent, lines[key][0].other):
+            found = state.ancestor(parent)
+            if found is not None and origin(found) in lines:
+                yield origin(found)
 
 
-def _new(state: RunState, attempt: Attempt) -> bool:
-    """Whether it has numbers that no tuned parent has."""
-    known: set[str] = set()
-    for parent in _parents(state, attempt):
-        if origin(parent) in state.turns.tuned:
-            known |= set(parent.candidate.space)
-    return any(
-        len(values) > 1 and name not in known for name, values in attempt.candidate.space.items()
-    )
+def _belief(kin: Lines, spaces: Mapping[str, Space]) -> Belief | None:
+    """What the measurements of these lines say; None where nothing was timed."""
+    values: dict[str, list[Value]] = {}
+    for key in kin:
+        for name, of_it in spaces[key].items():
+            values.setdefault(name, []).extend(of_it)
+    points = [p for key, members in kin.items() for p in _points(key, members)]
+    return Belief(points, values) if points else None
 
 
-def _measured(attempt: Attempt) -> Speedup | None:
-    return attempt.verdict.speedup.get("eager") if attempt.verdict.accepted else None
+def _points(line: str, members: Iterable[Attempt]) -> Iterator[Point]:
+    for attempt in members:
+        timed = attempt.verdict.speedup.get("eager") if attempt.verdict.accepted else None
+        if timed is not None and timed.low > 0:
+            sigma = math.log(timed.high / timed.low) / (2 * 1.96)
+            yield Point(line, first(attempt.candidate.space), math.log(timed.median), sigma)
+
+
+def _choices(state: RunState, settings: Settings, key: str, lines: Lines) -> list[Choice]:
+    """What of a line's space comes into question."""
+    tried = []
+    for attempt in lines[key]:
+        timed = attempt.verdict.speedup.get("eager") if attempt.verdict.accepted else None
+        tried.append((first(attempt.candidate.space), timed.median if timed else None))
+    written = lines[key][0]
+    parents = (state.ancestor(written.parent), state.ancestor(written.other))
+    known = [first(a.candidate.space) for a in parents if a is not None]
+    seed = int(key, 16) ^ settings.seed
+    return in_question(state.sources[key].space, tried, known, seed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kernelwright.agents.archive import fitness, speedup
@@ -17,6 +17,9 @@ from kernelwright.agents.roles import Advice, Attempt, Prediction, Turn
 
 RECENT = 6
 """So many turns back the planner looks to see that repairs leave room for improvements."""
+
+PACE = 2
+"""So many turns back one looks to see what a turn gains."""
 
 
 class Horizon(NamedTuple):
@@ -44,9 +47,8 @@ class Turns:
         """Islands on which a line was begun."""
         self.still = 0
         """Turns closed since the best of the archive last became better, or an island was founded."""
-        self._reached = 0.0
-        self.tuned: dict[str, int] = {}
-        """How often each candidate was granted trials of its numbers."""
+        self._reached: deque[float] = deque([0.0], maxlen=PACE + 1)
+        """Best fitness of the archive after each of the last turns."""
         self.predictions: list[Prediction] = []
         self.coders = Bandit()
         self.judges = Bandit()
@@ -85,16 +87,20 @@ class Turns:
         if advice is not None and advice.change:
             self.predictions.append(_prediction(advice, gain, best))
 
-    def grant(self, keys: Iterable[str], times: int) -> None:
-        """These candidates are granted trials of their numbers."""
-        for key in keys:
-            self.tuned[key] = self.tuned.get(key, 0) + times
-
     def stood(self, turn: Turn, best: Attempt | None) -> None:
         """A turn is over, and this is the best of the archive now."""
         reached = (fitness(best) or 0.0) if best else 0.0
-        self.still = 0 if reached > self._reached or turn.kind == "fresh" else self.still + 1
-        self._reached = reached
+        better = reached > self._reached[-1]
+        self.still = 0 if better or turn.kind == "fresh" else self.still + 1
+        self._reached.append(reached)
+
+    @property
+    def pace(self) -> float:
+        """What a turn raised the logarithm of the best fitness by, of late; infinite for a first kernel."""
+        known = [reached for reached in self._reached if reached > 0]
+        if len(known) < 2:
+            return math.inf
+        return math.log(known[-1] / known[0]) / (len(known) - 1)
 
     def _in_flight(self, turn: Turn, pulls: float) -> None:
         self.coders.begin(turn.coder, share=pulls)

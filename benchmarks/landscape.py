@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal
 
 from kernelwright.agents.strategies import named
@@ -95,6 +96,13 @@ class Landscape:
         """The best speedup in the pool: the best known."""
         names = (frozenset(filter(None, key.split("+"))) for key in self._structures)
         return max(map(self.reach, names))
+
+    @cached_property
+    def noise(self) -> float:
+        """Median standard deviation of the logarithm of a measurement."""
+        points = [p for s in self._structures.values() for p in s.get("points", {}).values()]
+        found = (_read(p) for p in points)
+        return median(p.sigma for p in found if isinstance(p, Point))
 
     def gains(self, edits: Edits) -> dict[str, float]:
         """Factor on speed of toggling each edit, best numbers against best numbers.

@@ -26,7 +26,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -240,15 +240,24 @@ def table(results: Sequence[Result], quality: str, configurations: Sequence[str]
     return lines
 
 
-def by_task(results: Sequence[Result], quality: str) -> list[str]:
-    """Where the full search wins and where it does not."""
-    lines = ["| task | full | self-refine | ratio |", "|---|---|---|---|"]
+def by_task(
+    results: Sequence[Result], quality: str, noise: Mapping[str, float] | None = None
+) -> list[str]:
+    """Where the full search wins and where it does not; `noise` is the deviation of a logarithm.
+
+    Where noise is as large as what edits are worth, the best of a pool is the luckiest measurement.
+    """
+    lines = [
+        "| task | full | self-refine | ratio | one measurement's noise |",
+        "|---|---|---|---|---|",
+    ]
     tasks = sorted({r.task for r in results})
     full, refine = grid(results, quality, "full"), grid(results, quality, "self-refine")
     for number, task in enumerate(tasks):
         one = ratio(full[number : number + 1], refine[number : number + 1])
         lines.append(
-            f"| {task} | {np.median(full[number]):.0f} | {np.median(refine[number]):.0f} | {_cell(one)} |"
+            f"| {task} | {np.median(full[number]):.0f} | {np.median(refine[number]):.0f} | {_cell(one)} "
+            f"| {'unknown' if not noise else f'{noise[task]:.1%}'} |"
         )
     return lines
 
@@ -296,7 +305,7 @@ def report(results: Sequence[Result], about: dict[str, Any]) -> str:
             f"{np.mean(np.array(shots) > 0):.0%} of first kernels accepted.",
             "",
         ]
-        lines += [*by_task(results, quality), ""]
+        lines += [*by_task(results, quality, about.get("noise")), ""]
     lines += ["## Not shown", "", *(f"- {k}: {v}" for k, v in LEFT_OUT.items()), ""]
     lines += ["## Not reached", "", *missed(results), ""]
     return "\n".join(lines)
@@ -345,6 +354,7 @@ def main() -> int:
         "cap": given.cap,
         "seeds": given.seeds,
         "tasks": len(chosen),
+        "noise": {one.task: one.noise for one in landscapes(given.pool)},
         "pool": f"recorded {recorded['date']} on {recorded['machine']}, {recorded['threads']} threads, "
         f"torch {recorded['torch']}, by `{recorded['command']}`; {busy} points were timed beside "
         "other work",

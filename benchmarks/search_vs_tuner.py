@@ -88,8 +88,7 @@ def settings(side: str, budget: int, seed: int) -> Settings:
         repairs=0,
         strategies=0,
         tune_trials=budget - 1,
-        tune_stall=budget,
-        tune_share=0.0,
+        tune_gain=0.0,
     )
 
 

@@ -18,11 +18,12 @@ from kernelwright.tasks.task import Task
 
 SCRIPT = [
     [kernel(0.8), kernel(1.2, fails="build")],
-    [kernel(1.5, V=[1, 2, 4], T=[1, 2])],
+    [kernel(1.5, V=[40, 1, 20, 60, 80], T=[1, 20])],
     [kernel(2.0, fails="correctness")],
+    [kernel(2.1, fails="build")],
     [kernel(2.5, final=0.9), kernel(2.5, final=0.9)],
 ]
-EVENTS = 58
+EVENTS = 61
 """In the whole run, the sessions of it that are killed end before each."""
 SETTINGS = Settings(seed=3, tune_trials=4, islands=1)
 
@@ -66,9 +67,9 @@ def test_the_run_that_is_killed_below_is_worth_killing(whole):
     state, (coder, judge, evaluator), count = whole
     assert count == EVENTS
     assert state["champion"][0] != state["attempts"][-1][0], "the last one falls at confirmation"
-    assert len(coder.calls) == 5
-    assert len(judge.calls) == 4
-    assert len(state["attempts"]) == 9
+    assert len(coder.calls) == 6
+    assert len(judge.calls) == 5
+    assert len(state["attempts"]) == 10
     assert [e for _, e, _ in evaluator.calls].count("final") == 2
 
 
@@ -179,16 +180,16 @@ def test_a_broken_checkpoint_is_no_loss(tmp_path, whole):
 def test_a_larger_budget_goes_on_where_the_smaller_one_ended(tmp_path, whole):
     expected, planned, _ = whole
     taken = roles()
-    for budget in (1, 2, 4, 7, 8, 40):
+    for budget in (1, 2, 4, 7, 9, 40):
         coder, judge, evaluator = taken
         settings = replace(SETTINGS, budget_evals=budget)
         outcome = optimize(TASK, evaluator, coder, judge, settings, tmp_path, resume=budget > 1)
-        assert outcome.spent.evaluations == min(budget, 9)
-        assert outcome.stop.reason == ("evaluations" if budget < 9 else "no_idea")
+        assert outcome.spent.evaluations == min(budget, 10)
+        assert outcome.stop.reason == ("evaluations" if budget < 10 else "no_idea")
     assert end_state(outcome)["attempts"] == expected["attempts"]
     assert Counter(taken[0].calls) == Counter(planned[0].calls), "no answer was paid for twice"
     loop = [call for call in taken[2].calls if call[1] == "loop"]
-    assert len(loop) == len(set(loop)) == 9
+    assert len(loop) == len(set(loop)) == 10
 
 
 def test_a_resumed_run_keeps_its_seed_and_language(tmp_path):

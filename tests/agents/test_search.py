@@ -116,13 +116,12 @@ def test_copies_cost_nothing(run):
     assert [a.candidate.source for a in outcome.attempts] == [first, kernel(2.0)]
 
 
-def test_what_the_tuner_tried_is_not_evaluated_again(run):
+def test_what_a_coder_wrote_is_not_tried_again(run):
     space = kernel(1.5, V=[1, 20])
     baked = Candidate(space).baked({"V": 20})
     outcome = run([[space], [baked.source]], tune_trials=4)
     assert outcome.spent.evaluations == 2
     assert outcome.champion.attempt.candidate == baked
-    assert outcome.champion.attempt.choice == {"V": 20}
 
 
 def test_a_coder_that_only_repeats_itself_is_stopped(run):
@@ -256,26 +255,38 @@ def test_a_fallen_champion_does_not_hold_the_next_session_back(run):
 
 
 def test_tuning_finds_the_numbers(run):
-    source = kernel(1.5, V=[1, 9, 5], T=[10, 1])
-    outcome = run([[source]], tune_trials=12, tune_stall=9)
-    assert outcome.champion.attempt.choice == {"V": 9, "T": 10}
+    source = kernel(1.5, V=[1, 90, 50], T=[100, 1])
+    outcome = run([[source]], tune_trials=12)
+    assert outcome.champion.attempt.choice == {"V": 90, "T": 100}
     assert outcome.champion.attempt.parent == ids([source])[0]
-    assert outcome.spent.evaluations == 6, "the first choice was known already"
-    assert "tuned V=9 T=10" in [a.note for a in outcome.attempts]
+    assert outcome.spent.evaluations <= 6, "the first choice was known already"
+    assert "tuned V=90 T=100" in [a.note for a in outcome.attempts]
 
 
-def test_tuning_stops_when_it_stalls_and_at_the_budget(run, tmp_path):
-    source = kernel(1.5, V=[50, *range(1, 30)])
-    assert run([[source]], tune_trials=12, tune_stall=3).spent.evaluations == 4
+def test_tuning_stops_where_nothing_is_to_be_gained_and_at_the_budget(run, tmp_path):
+    source = kernel(1.5, V=[1.0 + i / 1e6 for i in range(30)])
+    assert run([[source]], tune_trials=12).spent.evaluations <= 5
+    whole = run([[source]], tune_gain=0.0, tune_trials=40, folder=tmp_path / "whole")
+    assert whole.spent.evaluations == 30
+    few = run([[source]], tune_gain=0.0, tune_trials=7, folder=tmp_path / "few")
+    assert few.spent.evaluations == 8
     more = run([[source]], tune_trials=12, budget_evals=2, folder=tmp_path / "other")
     assert (more.spent.evaluations, more.stop.reason) == (2, "evaluations")
 
 
 def test_only_promising_candidates_are_tuned(run):
-    slow, fast = kernel(1.0, V=[1, 2]), kernel(2.0, V=[1, 2])
-    broken = kernel(9.0, fails="build", V=[1, 2])
-    outcome = run([[slow, fast, broken]], tune_trials=4)
+    slow, fast = kernel(1.0, V=[1, 20]), kernel(3.0, V=[1, 20])
+    broken = kernel(9.0, fails="build", V=[1, 20])
+    outcome = run([[slow, fast, broken]], tune_trials=12)
     assert [a.parent for a in outcome.attempts if a.choice] == ids([fast])
+
+
+def test_numbers_wait_while_structure_gains(run):
+    """Each turn is twice as fast as the one before: numbers come when no turn comes any more."""
+    script = [[kernel(float(2**i), V=[1, 20])] for i in range(4)]
+    outcome = run(script, tune_trials=12)
+    assert [bool(a.choice) for a in outcome.attempts][:4] == [False] * 4
+    assert any(a.choice for a in outcome.attempts)
 
 
 def test_a_failure_is_repaired_a_few_times_and_then_left(run):

@@ -1,127 +1,111 @@
-"""The tuner asks for each choice at most once, and for the same ones again when told the same."""
+"""What comes into question, and what is believed of it from what was measured."""
+
+import math
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernelwright.agents.tuner import size, tune
-from kernelwright.harness.candidate import Candidate
-from kernelwright.harness.verdict import Speedup
+from kernelwright.agents.numbers import Belief, Point
+from kernelwright.agents.tuner import ASKS, first, in_question, size
+
+SMALL = {"A": (8, 1, 2, 4), "B": (1, 2, 3)}
+LARGE = {"A": (1, 2, 4, 8, 16, 32), "B": (1, 2, 3, 4, 5, 6), "C": (0, 1, 2), "D": (1, 2, 3)}
 
 
-def candidate(**space):
-    text = ", ".join(f"{name}={list(values)}" for name, values in space.items())
-    return Candidate(f"P = tuned({text})\n")
+def measured(line, speed, sigma=0.01, **choice):
+    return Point(line, choice, math.log(speed), sigma)
 
 
-def exactly(speed):
-    return Speedup(speed, speed, speed, 9)
+def best_of(belief, line, choices):
+    gains = belief.gains(line, choices)
+    return choices[max(range(len(choices)), key=lambda i: gains[i])]
 
 
-def trials(space, value, **settings):
-    asked = []
-
-    def measure(choice):
-        asked.append(dict(choice))
-        found = value(choice)
-        return found if isinstance(found, Speedup | None) else exactly(found)
-
-    known = {"trials": 12, "stall": 99, "seed": 1, "more": lambda: True} | settings
-    count = tune(candidate(**space), exactly(1.0), measure, **known)
-    assert count == len(asked)
-    return asked
+def test_of_a_small_space_all_that_was_not_tried_comes_into_question():
+    left = in_question(SMALL, [(first(SMALL), 1.0), ({"A": 4, "B": 3}, None)])
+    assert len(left) == 10 == len({tuple(c.items()) for c in left})
+    assert first(SMALL) not in left and {"A": 4, "B": 3} not in left
 
 
-def test_a_small_space_is_tried_whole():
-    asked = trials({"A": [1, 2, 3], "B": [1, 2]}, lambda c: 1.0)
-    assert len(asked) == 5
-    assert {"A": 1, "B": 1} not in asked
-    assert len({tuple(c.items()) for c in asked}) == 5
+def test_of_a_large_space_what_is_near_the_best_what_served_the_parents_and_what_is_sampled():
+    best = {"A": 8, "B": 5, "C": 1, "D": 2}
+    tried = [(first(LARGE), 1.0), (best, 2.0)]
+    left = in_question(LARGE, tried, [{"A": 32, "B": 6, "GONE": 1}])
+    assert {"A": 32, "B": 6, "C": 0, "D": 1} in left
+    near = [c for c in left if sum(c[n] != best[n] for n in LARGE) == 1]
+    assert len(near) == 5 + 5 + 2 + 2
+    assert len(left) <= len(near) + ASKS + 1
+    assert not any(c in left for c, _ in tried)
 
 
-LARGE = {"A": [1, 2, 4, 8, 16, 32], "B": [1, 2, 3, 4, 5, 6], "C": [0, 1, 2]}
-
-
-def test_a_large_space_is_sampled_without_repeats():
-    asked = trials(LARGE, lambda c: c["A"] + c["B"], trials=30)
-    assert len(asked) > 20
-    assert len({tuple(sorted(c.items())) for c in asked}) == len(asked)
-    assert max(c["A"] + c["B"] for c in asked) >= 37
-
-
-def test_the_same_answers_bring_the_same_questions():
-    first, again = (trials(LARGE, lambda c: c["A"] * c["C"], seed=7) for _ in range(2))
-    other = trials(LARGE, lambda c: c["A"] * c["C"], seed=8)
-    assert first == again != other
-
-
-def test_it_stops_when_it_stalls():
-    assert len(trials(LARGE, lambda c: 0.5, stall=4)) == 4
-    assert len(trials(LARGE, lambda c: None, stall=4)) == 4
-
-
-def test_noise_is_no_progress():
-    """Where nobody can tell the choices apart, numbers do not matter, and trials are for elsewhere."""
-    assert len(trials(LARGE, lambda c: Speedup(0.9, 0.6, 1.3, 9), stall=4)) == 4
-    assert len(trials(LARGE, lambda c: Speedup(1.1, 0.6, 1.3, 9), stall=4)) == 4
-
-
-def test_a_climb_asks_next_to_the_best():
-    space = {"A": [8, 1, 2, 4], "B": [1, 2, 3]}
-    best = {"A": 8, "B": 1}
-    for choice in trials(space, lambda c: c["A"] * c["B"] / 8, trials=3):
-        assert sum(choice[name] != best[name] for name in space) == 1
-        best = max(best, choice, key=lambda c: c["A"] * c["B"])
-    steps = trials({"A": [8, 1, 2, 4]}, lambda c: 0.5)
-    assert [c["A"] for c in steps] == [4, 2, 1], "by size, wherever the value in force stands"
-
-
-def test_what_served_the_parents_comes_first():
-    parent = {"A": 16, "B": 5, "GONE": 1}
-    for space in (LARGE, LARGE | {"D": [0, 1, 2, 3]}):
-        asked = trials(space, lambda c: 1.0, stall=2, known=[parent])
-        assert (asked[0]["A"], asked[0]["B"]) == (16, 5)
-    assert trials({"A": [1, 2]}, lambda c: 1.0, known=[{"A": 99}]) == [{"A": 2}]
-
-
-def test_only_what_is_surely_faster_sets_the_stall_back():
-    unsure, worse, better = Speedup(1.2, 0.9, 1.5, 9), Speedup(0.4, 0.3, 0.5, 9), exactly(3.0)
-    told = iter([worse, unsure, better, worse, unsure, worse])
-    assert len(trials(LARGE, lambda c: next(told), stall=3)) == 6
-
-
-def test_the_sampler_is_fed_medians():
-    """A choice with a high median and a wide interval is followed; its low end would hide it."""
-
-    def noisy(choice):
-        return Speedup(choice["A"] + choice["B"], 0.01, 99.0, 9)
-
-    asked = trials(LARGE, noisy, trials=30)
-    assert max(c["A"] + c["B"] for c in asked) >= 37
-
-
-def test_it_stops_when_told():
-    left = iter([True, True, False])
-    assert len(trials(LARGE, lambda c: 2.0, more=lambda: next(left))) == 2
+def test_the_same_measurements_bring_the_same_questions():
+    tried = [(first(LARGE), 1.0), ({"A": 2, "B": 2, "C": 2, "D": 2}, None)]
+    one, again = (in_question(LARGE, tried, seed=7) for _ in range(2))
+    assert one == again != in_question(LARGE, tried, seed=8)
 
 
 def test_values_given_twice_count_once():
-    assert len(trials({"A": [1, 1, 2]}, lambda c: 1.0)) == 1
+    assert in_question({"A": (1, 1, 2)}, [({"A": 1}, 1.0)]) == [{"A": 2}]
+    assert size({"A": (1, 1, 2)}) == 2
 
 
 @settings(max_examples=30, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from("ABC"), st.lists(st.integers(0, 9), min_size=1, max_size=5), min_size=1
-    ),
-    st.integers(0, 2**32 - 1),
+    )
 )
-def test_every_choice_is_of_the_space(space, seed):
-    for choice in trials(space, lambda c: None if sum(c.values()) % 2 else 1.0, seed=seed):
-        assert candidate(**space).baked(choice).space == {k: (v,) for k, v in choice.items()}
+def test_every_choice_is_of_the_space(space):
+    for choice in in_question(space, [(first(space), 1.0)]):
+        assert all(choice[name] in values for name, values in space.items())
 
 
 def test_size():
     assert size({}) == 1
     assert size({"A": (1, 2), "B": (1, 2, 3)}) == 6
-    assert pytest.approx(size(candidate(**LARGE).space)) == 108
+
+
+def test_numbers_without_effect_are_left_alone_soon():
+    """Two trials that changed nothing make a third expected to gain much less."""
+    values = {"A": (1, 2, 3, 4)}
+    nothing = Belief([measured("x", 1.0, A=1)], values)
+    flat = Belief([measured("x", 1.0, A=a) for a in (1, 2, 3)], values)
+    assert nothing.gains("x", [{"A": 3}])[0] > 4 * flat.gains("x", [{"A": 4}])[0]
+
+
+def test_two_numbers_that_helped_apart_are_tried_together():
+    points = [measured("x", 1.0, A=1, B=1), measured("x", 1.3, A=2, B=1),
+              measured("x", 1.2, A=1, B=2), measured("x", 0.8, A=3, B=1)]  # fmt: skip
+    belief = Belief(points, {"A": (1, 2, 3), "B": (1, 2)})
+    left = [{"A": 2, "B": 2}, {"A": 3, "B": 2}]
+    assert best_of(belief, "x", left) == {"A": 2, "B": 2}
+
+
+def test_a_rewrite_knows_what_its_parents_numbers_are_worth():
+    old = [measured("old", s, A=a) for a, s in ((1, 1.0), (2, 1.5), (3, 2.2), (4, 1.4))]
+    values = {"A": (1, 2, 3, 4), "B": (0, 1)}
+    new = Belief([*old, measured("new", 3.0, A=1, B=0)], values)
+    left = [{"A": a, "B": 0} for a in (2, 3, 4)]
+    assert best_of(new, "new", left) == {"A": 3, "B": 0}
+
+
+def test_a_line_far_behind_has_nothing_to_gain():
+    belief = Belief([measured("good", 3.0, A=1), measured("bad", 1.0, A=1)], {"A": (1, 2)})
+    good, bad = (belief.gains(line, [{"A": 2}])[0] for line in ("good", "bad"))
+    assert good > 0.02 and bad < 0.001
+
+
+def test_one_lucky_median_is_not_the_best():
+    points = [
+        measured("x", 1.0, 0.3, A=1),
+        measured("x", 2.0, 0.3, A=2),
+        measured("x", 1.0, 0.3, A=3),
+    ]
+    assert Belief(points, {"A": (1, 2, 3)}).best < math.log(1.6)
+
+
+def test_words_have_no_order():
+    points = [measured("x", 1.0, A="row"), measured("x", 2.0, A="column")]
+    gains = Belief(points, {"A": ("row", "column", "tile")}).gains("x", [{"A": "tile"}])
+    assert gains[0] == pytest.approx(gains[0]) and gains[0] > 0

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from kernelwright.agents.archive import fitness, speedup
-from kernelwright.agents.run_state import advice_json
+from kernelwright.agents.kept import advice_json
 from kernelwright.card import spent_json
 from kernelwright.harness.verdict import Speedup
 from kernelwright.outputs import Asked

@@ -14,10 +14,11 @@ from typing import Any
 from kernelwright.agents.archive import fitness, origin
 from kernelwright.agents.budget import Spent
 from kernelwright.agents.events import Event, read
+from kernelwright.agents.kept import advice_from
 from kernelwright.agents.ledger.account import Line
 from kernelwright.agents.memory.edits import gain_over
 from kernelwright.agents.roles import Advice, Attempt, Turn
-from kernelwright.agents.run_state import RunState, advice_from, holds
+from kernelwright.agents.run_state import RunState, holds
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.verdict import Speedup, Verdict
 from kernelwright.show.holder import holder
