@@ -32,7 +32,7 @@ from kernelwright.harness.peaks import device_facts
 from kernelwright.harness.probing import Outcome, Prober
 from kernelwright.harness.repeats import check_retouched, check_state_follows
 from kernelwright.harness.sandbox import level
-from kernelwright.harness.starting import started, wrong_language
+from kernelwright.harness.starting import Start, started, wrong_language
 from kernelwright.harness.target import Target, eager_call, target
 from kernelwright.harness.timing import Timings
 from kernelwright.harness.verdict import Finding, Samples, Speedup, Stage, Verdict
@@ -140,7 +140,7 @@ class Evaluator:
             self.reference.bytes_moved(own.inputs, self.reference.run(model, own.inputs), model),
         )
         self.floor = roofline.floor(self.facts, *self._work, own.precision)
-        self._start = started(self.task, self._checks, self.facts.kind, self._further)
+        self._start = self._started()
         self._prober = Prober(self._crew, (form, *self._further), self._checks.call)
         self._known: dict[str, Probe] = {}
         self.learn(casebook.known(self.task))
@@ -158,6 +158,10 @@ class Evaluator:
     def _contest(self) -> Contest:
         """Who times. Asked for when the crew is there."""
         return Contest(self._crew, self.oracle)
+
+    def _started(self) -> Start | None:
+        """The task's start kernel, checked. Raises TaskError where it is wrong."""
+        return started(self.task, self._checks, self.facts.kind, self._further)
 
     def _instead(self, candidate: Candidate) -> Evaluator | None:
         """Who judges this candidate, where we cannot. Raises HarnessError, TaskError."""

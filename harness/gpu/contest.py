@@ -114,20 +114,27 @@ class GpuContest(Contest):
         profile, blind = self._profiled(running, joined)
         return Outcome(joined, profile, blind, None)
 
-    def warm_ms(self, running: Worker, rounds: int = 5) -> float:
+    def warm_ms(self, running: Worker) -> float:
         """Median time of a call whose inputs may still lie in L2."""
         assert isinstance(running, GpuWorker)
         running.cold = False
         try:
-            with aside():
-                legs = []
-                for _ in range(rounds):
-                    calls = [self._oracle.fresh_arguments() for _ in range(self.calls)]
-                    legs.append(running.batch(calls, self._oracle.own.upstream).seconds)
+            return self._median_ms(running)
         finally:
             running.cold = True
-        best = statistics.median(legs)
-        return max(best - self._overhead, best / 2) / self.calls * 1e3
+
+    def eager_ms(self) -> float:
+        """Median time of a call of the reference."""
+        return self._median_ms(self._crew.eager())
+
+    def _median_ms(self, worker: Worker, rounds: int = 5) -> float:
+        with aside():
+            legs = []
+            for _ in range(rounds):
+                calls = [self._oracle.fresh_arguments() for _ in range(self.calls)]
+                legs.append(worker.batch(calls, self._oracle.own.upstream).seconds)
+        leg = statistics.median(legs)
+        return max(leg - self._overhead, leg / 2) / self.calls * 1e3
 
     def _profiled(self, running: Worker, joined: Timings) -> tuple[GpuProfile | None, str | None]:
         """Whose kernels ran; or why that is not known."""

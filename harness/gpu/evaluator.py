@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.comparison import compare
@@ -18,7 +19,10 @@ from kernelwright.harness.gpu.crew import GpuCrew
 from kernelwright.harness.gpu.device import Device
 from kernelwright.harness.gpu.track import GpuProfile
 from kernelwright.harness.gpu.worker import GpuWorker
+from kernelwright.harness.parse import language_of
 from kernelwright.harness.repeats import check_retouched, check_state_follows
+from kernelwright.harness.starting import Start
+from kernelwright.harness.target import Target, target
 from kernelwright.harness.verdict import Finding
 from kernelwright.harness.worker import Worker
 from kernelwright.tasks.task import Task
@@ -54,6 +58,19 @@ class GpuEvaluator(Evaluator):
     def _contest(self) -> GpuContest:
         self._gpu_contest = GpuContest(self._gpu_crew, self.oracle, lambda: self._profile)
         return self._gpu_contest
+
+    def _started(self) -> Start | None:
+        if self.task.start is not None and language_of(self.task.start) == "cpp":
+            candidate = Candidate(self.task.start, "cpp")
+            return Start(candidate, "the start kernel is C++: it runs on the processor")
+        return super()._started()
+
+    @cached_property
+    def target(self) -> Target:
+        """What there is to gain on the device."""
+        own = self.oracle.own
+        told = target(lambda: None, self.floor, self._work, own)
+        return replace(told, eager_ms=self._gpu_contest.eager_ms())
 
     def _instead(self, candidate: Candidate) -> Evaluator | None:
         return None

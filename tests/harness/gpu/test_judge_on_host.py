@@ -211,6 +211,20 @@ def test_outputs_of_timed_calls_are_those_of_their_inputs(evaluator: GpuEvaluato
         assert torch.allclose(out, x * weight + 1)
 
 
+def test_what_there_is_to_gain_is_measured_on_the_device(evaluator: GpuEvaluator):
+    told = evaluator.target
+    assert told.eager_ms is not None and told.eager_ms > 0
+    assert told.budget and told.budget.startswith("class fp32")
+
+
+def test_a_start_kernel_of_the_processor_is_left_out(cache: Path):
+    start = "from kernelwright.inline import cpp\nclass ModelNew: pass\n"
+    task = Task("affine", TASK, start=start)
+    one = GpuEvaluator(task, HostDevice(), threads=1, seed=3)
+    found = one._started()
+    assert found is not None and "runs on the processor" in str(found.untimed)
+
+
 @pytest.mark.slow
 def test_a_final_judgement_says_what_it_lacks(evaluator: GpuEvaluator):
     candidate = Candidate(HEAD + "class ModelNew(Honest):\n    pass\n", "python")
