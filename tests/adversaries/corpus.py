@@ -58,6 +58,7 @@ class Judge:
     def __call__(self, candidate: Path) -> dict[str, Any]:
         """The answer of judge.py, or `{"fault": what became of the judge}`."""
         facts = facts_of(candidate)
+        on_gpu = candidate.parent.parent.name == "gpu"  # a context, CuPy, NVRTC, peaks: seconds each
         if self._process is None or self._process.poll() is not None:
             self._process = self._start()
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -66,11 +67,11 @@ class Judge:
             "candidate": str(candidate),
             "again": "again" in facts,
             "effort": facts.get("effort", "loop"),
-            "patient": "patient" in facts,
+            "patient": on_gpu or "patient" in facts,
         }
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        deadline = float(facts.get("deadline", 60))
+        deadline = float(facts.get("deadline", 600 if on_gpu else 60))
         if not select.select([self._process.stdout], [], [], deadline)[0]:
             self.stop()
             return {"fault": f"the judge hangs: no verdict in {deadline:.0f} s"}
