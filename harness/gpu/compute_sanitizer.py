@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sysconfig
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,8 @@ _FOUND = 86
 """Exit status that the tool is told to end with when it found something."""
 _MOST_FINDINGS = 8
 ABSENT = (
-    "no compute-sanitizer here: it comes with the CUDA toolkit; put it on the PATH or set CUDA_HOME"
+    "no compute-sanitizer here: pip install nvidia-cuda-sanitizer-api, or put the CUDA toolkit's on the"
+    " PATH"
 )
 _PREFIX = re.compile(r"^=========(?: |$)")
 _SUMMARY = re.compile(r"(?:ERROR|RACECHECK) SUMMARY: (\d+) (?:error|hazard)")
@@ -36,7 +38,12 @@ _INVALID = re.compile(r"^Invalid (__\w+__) (read|write|atomic)[^\n]*? of size (\
 _RACE = re.compile(r"^(Error|Warning): (?:Potential )?(?:Race reported|(?:RAW|WAR|WAW) hazard)")
 _UNSET = re.compile(r"^Uninitialized (__\w+__) memory read")
 _BARRIER = re.compile(r"^Barrier error detected\. *([^\n]*)")
-_EXCEPTION = re.compile(r"^Program hit (\S+)")
+_EXCEPTION = re.compile(
+    r"^Program hit (?:cudaError|CUDA_ERROR_)"
+    r"(IllegalAddress|ILLEGAL_ADDRESS|Misaligned|MISALIGNED|LaunchFailure|LAUNCH_FAILED|Assert|ASSERT|"
+    r"HardwareStack|HARDWARE_STACK|IllegalInstruction|ILLEGAL_INSTRUCTION|InvalidPc|INVALID_PC)"
+)
+"""Errors of a running kernel; libraries try calls that fail, and go on."""
 _PLACE = re.compile(
     r"(?:access )?at (?:0x[0-9a-f]+ in )?(?P<kernel>[^\n]+?)(?:\+0x[0-9a-f]+)?"
     r"(?: in (?P<file>[^\s:]+):(?P<line>\d+))?(?=$|\s+\[|\s+and )",
@@ -91,6 +98,8 @@ def tool() -> str | None:
         for home in [*homes, "/usr/local/cuda"]
         for part in ("bin", "compute-sanitizer", "extras/compute-sanitizer")
     ]
+    wheels = Path(sysconfig.get_paths()["purelib"]) / "nvidia"  # nvidia-cuda-sanitizer-api
+    folders += map(str, sorted(wheels.glob("*/bin")))
     name = "compute-sanitizer"
     return shutil.which(name) or shutil.which(name, path=os.pathsep.join(folders))
 
@@ -122,7 +131,10 @@ def inspect(
 
 def command(sanitizer: str, name: Tool, log: Path, program: Sequence[str]) -> list[str]:
     """One tool over one run of the program."""
-    own = {"racecheck": ["--racecheck-report", "analysis"]}.get(name, [])
+    own = {
+        "memcheck": ["--report-api-errors", "no"],
+        "racecheck": ["--racecheck-report", "analysis"],
+    }.get(name, [])
     return [
         sanitizer, "--tool", name, *own, "--log-file", str(log), "--error-exitcode", str(_FOUND),
         "--print-limit", "100", "--show-backtrace", "device", "--target-processes", "application-only",
@@ -140,9 +152,7 @@ def judged(name: Tool, log: str, done: Done, own: Own) -> list[Finding]:
         ]
     if not _SUMMARY.search(log):
         return [
-            _note(
-                f"{name} ended with status {done.status} and no summary: {_last(log or done.text)}"
-            )
+            _note(f"{name} ended with status {done.status} and no summary: {_why(log, done.text)}")
         ]
     told = reports(name, log)
     mine = [r for r in told if not r.kernel or own(r.kernel)]
@@ -253,6 +263,12 @@ def _note(message: str) -> Finding:
 def _first(log: str) -> str:
     lines = [_PREFIX.sub("", line).strip() for line in log.splitlines()]
     return next((line for line in lines if "not supported" in line), "not supported")
+
+
+def _why(log: str, text: str) -> str:
+    """What the program said last, else the tool's first error."""
+    errors = [line for line in log.splitlines() if "Error:" in line]
+    return _last(text) if text.strip() else _last(_PREFIX.sub("", errors[0]) if errors else log)
 
 
 def _last(text: str) -> str:

@@ -131,10 +131,12 @@ def caged(nursery: Nursery, needs: Needs, tool: str) -> tuple[Path, Run]:
     """A folder of its own, and what runs commands there, in a cage with the device and the tool."""
     folder, user = nursery.scratch(caged=True)
     scratch = folder / "tmp"
-    installed = str(Path(tool).resolve().parent)
+    installed = Path(tool).resolve().parent
+    if installed.name == "bin":
+        installed = installed.parent  # with its libraries
     cage = Cage(
         str(scratch),
-        (*python_folders(), installed, *needs.read),
+        (*python_folders(), str(installed), *needs.read),
         memory=_MEMORY,
         disk=None,
         user=user,

@@ -88,6 +88,16 @@ def test_thousands_of_threads_are_one_finding():
     assert "(thread 64,0,0 of block 2,0,0)" in finding.message
 
 
+def test_calls_of_libraries_that_fail_are_none_of_our_business():
+    log = '========= Program hit cudaErrorNotSupported (error 801) due to "not" on CUDA API call\n'
+    (note,) = judged("memcheck", log + "========= ERROR SUMMARY: 1 error\n", Done(86, ""), own)
+    assert note.severity == "note"
+    ended = judged(
+        "memcheck", (log + CLEAN).replace("NotSupported", "IllegalAddress"), Done(86, ""), own
+    )
+    assert [f.code for f in ended] == ["device_exception"]
+
+
 def test_a_hazard_that_is_only_a_warning_rejects_nothing():
     (finding,) = judged("racecheck", RACE.replace("Error: Race", "Warning: Race"), Done(0, ""), own)
     assert finding.severity == "warning"
@@ -106,6 +116,11 @@ def test_kernels_of_libraries_are_no_fault_of_the_candidate():
         ("", Done(None, ""), "took more than"),
         ("========= Error: Target device not supported\n", Done(1, ""), "not supported"),
         (CLEAN, Done(1, "RuntimeError: no GPU"), "status 1: RuntimeError"),
+        (
+            "========= Error: it terminated\n========= more\n",
+            Done(255, ""),
+            "summary: Error: it term",
+        ),
     ],
 )
 def test_what_was_not_looked_at_is_a_note(log: str, done: Done, says: str):
