@@ -5,7 +5,7 @@ truth of a run: attempts, champion and spend are folded from it (`agents/run_sta
 
     run        once: what was asked for
     session    each time that a process takes up the run; key: its number
-    decided    a choice that must come out the same after a resume (`choose:3`, `plan:3`)
+    decided    a choice that must come out the same after a resume (`choose:3`, `round:3`)
     started    before work that costs (`judge:3`, `propose:3`, `evaluate:<id>`, `confirm:<id>`)
     finished   its result; at most once for a key
     failed     it ended with an error, and what that cost; the key may start again

@@ -117,13 +117,13 @@ class Call:
 class Running:
     """What lines came to so far: `total`, kept up to date, so that a long run is not added up anew.
 
-    Sums are exact (fractions), and rounded once, as `math.fsum` does.
+    Sums are exact (whole numbers of the smallest float), and rounded once, as `math.fsum` does.
     """
 
     _EXACT = ("usd", "usd_at_most", "wall_s")
 
     def __init__(self) -> None:
-        self._sums: dict[str, Fraction | int | None] = {f.name: 0 for f in fields(Line)}
+        self._sums: dict[str, int | None] = {f.name: 0 for f in fields(Line)}
 
     def add(self, line: Line) -> None:
         """Take in one more."""
@@ -132,15 +132,27 @@ class Running:
             if held is None or value is None:
                 self._sums[name] = None
             else:
-                self._sums[name] = held + (Fraction(value) if name in self._EXACT else value)
+                self._sums[name] = held + (_exact(value) if name in self._EXACT else value)
 
     def line(self) -> Line:
         """All of them together."""
         made: dict[str, Any] = {
-            name: float(held) if name in self._EXACT and held is not None else held
+            name: float(Fraction(held, 1 << _SMALLEST))
+            if name in self._EXACT and held is not None
+            else held
             for name, held in self._sums.items()
         }
         return Line(**made)
+
+
+_SMALLEST = 1074
+"""Every float is a whole number of 2^-1074."""
+
+
+def _exact(value: float) -> int:
+    """That number."""
+    above, below = value.as_integer_ratio()
+    return above << (_SMALLEST + 1 - below.bit_length())
 
 
 @dataclass
