@@ -71,6 +71,10 @@ class Board:
         """Forget the leg before."""
         self._slots[0] = 0
 
+    def returned(self) -> int:
+        """How many outputs have been returned so far, as the worker says."""
+        return int(self._slots[0])
+
     def addresses(self, most: int) -> list[int]:
         """Addresses of the outputs returned so far, at most `most`; negative ones are wild."""
         return [
@@ -96,9 +100,7 @@ def view(flat: torch.Tensor, region: Region) -> torch.Tensor:
         return torch.empty(region.shape, dtype=dtype)
     skew = region.address % ALIGN // dtype.itemsize
     start = region.address - skew * dtype.itemsize
-    typed = torch.frombuffer(
-        flat.numpy().data, dtype=dtype, count=skew + region.span, offset=start
-    )
+    typed = torch.frombuffer(flat.numpy().data, dtype=dtype, count=skew + region.span, offset=start)
     return typed.as_strided(region.shape, region.stride, skew)
 
 

@@ -8,8 +8,8 @@ themselves are compared with eager's.
 
 Now and then, nobody but us knows when, the candidate's leg is an ambush and its time does not count: the
 worker is stopped amid its calls, the outputs of those that have returned must be right at that moment, and
-the inputs of those that have not begun are exchanged. So work that is put off, and work on inputs ahead of
-their call, shows. At the same moments a sampler sees whose code is running.
+the inputs of those that have not begun are exchanged, in other legs without any stop. So work that is put
+off, and work on inputs ahead of their call, shows. At the same moments a sampler sees whose code is running.
 
 Other legs that do not count hold probes: unseen inputs of all distributions at random places, whose outputs
 must be as right as those of checked calls. So what is only right for the task's own inputs, or only about
@@ -37,7 +37,9 @@ from kernelwright.harness.verdict import Speedup
 from kernelwright.harness.worker import Ambush, Batch, Value, Worker
 
 _AMBUSHES = 0.5
-"""Share of the rounds before which there is an ambush."""
+"""Share of the rounds before which there is an ambush; before the others inputs are exchanged in silence."""
+_EXCHANGES = 4
+"""Moments of a leg at which that happens."""
 _FOLLOWED = 0.7
 """Share of the rounds after which buffers are looked at, where calls change any."""
 _PROBE_LEGS = 3
@@ -187,8 +189,11 @@ class Rounds:
         while done < plan.rounds and (done < plan.least or time.perf_counter() < end):
             for _ in range(probed.count(done)):
                 self._probe()
-            if self._sampler is not None and self._draw.random() < _AMBUSHES:
-                self._ambush(self._sampler)
+            if self._sampler is not None:
+                if self._draw.random() < _AMBUSHES:
+                    self._ambush(self._sampler)
+                elif self._plan.calls > 2:
+                    self._exchange(self._sampler)
             self._round()
             done += 1
         while self._probes:
@@ -245,16 +250,32 @@ class Rounds:
             for _ in range(stops if further is None else further)
         ]
         calls = self._inputs()
-        # Who has done work ahead may look at a few numbers to see whether it was in vain.
-        if self._touched is not None and self._draw.random() < 0.5:
-            spare = [self._touched(call) for call in calls]
-        else:
-            spare = self._inputs()
+        spare = self._spare(calls)
         leg = self._leg("candidate", calls, ambush=Ambush(gaps, spare, sampler))
         eager = self._leg("eager", leg.calls).outputs
         for found in (leg.early, leg.outputs):
             for ours, theirs in zip(found, eager, strict=False):
                 self._check(ours, theirs)
+
+    def _exchange(self, sampler: Sampler) -> None:
+        """A leg of the candidate's beside which inputs of calls to come are exchanged. Who is stopped can
+        know it when it goes on, and only then look whether what it has done ahead still holds."""
+        moments = sorted(self._leg_s * self._draw.random() for _ in range(_EXCHANGES))
+        gaps = [b - a for a, b in zip([0.0, *moments], moments, strict=False)]
+        calls = self._inputs()
+        ambush = Ambush(gaps, self._spare(calls), sampler, silent=True)
+        leg = self._leg("candidate", calls, ambush=ambush)
+        eager = self._leg("eager", leg.calls).outputs
+        for call, (ours, theirs) in enumerate(zip(leg.outputs, eager, strict=True)):
+            if call not in leg.unsure:
+                self._check(ours, theirs)
+
+    def _spare(self, calls: Sequence[Sequence[Value]]) -> Sequence[Sequence[Value]]:
+        """What the inputs of these calls are exchanged for."""
+        # Who has done work ahead may look at a few numbers to see whether it was in vain.
+        if self._touched is not None and self._draw.random() < 0.5:
+            return [self._touched(call) for call in calls]
+        return self._inputs()
 
     def _look_enough(self, sampler: Sampler) -> None:
         """Further ambushes, where the rounds gave the sampler too few looks to be sure."""

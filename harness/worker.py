@@ -64,6 +64,8 @@ class Batch:
     """In an ambush, the outputs of the first calls as they were while the others were under way."""
     buffers: list[torch.Tensor] = field(default_factory=list, repr=False)
     """In training mode, the wanted buffers after the last call."""
+    unsure: frozenset[int] = frozenset()
+    """Calls that may have begun while their inputs were exchanged: of their outputs nothing can be said."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Ambush:
     spare: Sequence[Sequence[Value]] = field(repr=False)
     """Arguments to exchange, for each call."""
     sampler: Sampler
+    silent: bool = False
+    """Nothing stops it: inputs of calls that have not begun are exchanged beside it, one at each moment."""
 
 
 class Worker:
@@ -260,15 +264,19 @@ class Worker:
             self._process.check_alone()
         self._tray.fill(given.regions, given.values)
         self._process.board.clear()
-        if ambush is not None:
+        stops = ambush is not None and not ambush.silent
+        if ambush is not None and stops:
             ambush.sampler.begin()
         count = len(calls) * len(self._layouts)
         deadline = time.monotonic() + self._timeout
         early: list[list[torch.Tensor]] = []
         begin = time.perf_counter_ns()
         self._process.go()
-        if ambush is not None:
+        unsure: frozenset[int] = frozenset()
+        if ambush is not None and stops:
             calls, given, early = self._ambushed(ambush, calls, given)
+        elif ambush is not None:
+            calls, given, unsure = self._exchanged_beside(ambush, calls, given)
         with self._process.mourned():
             kind = wire.read_exactly(self._process.socket, 1, deadline)
         if kind == wire.FAILED:
@@ -280,7 +288,7 @@ class Worker:
             raise Fault("protocol", "the worker broke the protocol of timed calls")
         addresses, left = told[:count], told[count:]
         here = [self._arena_there()]
-        if ambush is not None:  # in any other leg it would cost more than it may
+        if stops:  # in any other leg it would cost more than it may
             here += memory.mappings(self.pid, "/memfd:arena")
         if not self.returns_input and any(
             address in span for address in addresses for span in here
@@ -294,12 +302,12 @@ class Worker:
         ]
         if upstream is None:
             seldom = self._random.random() < _PAGES_LOOKED_AT
-            self._check_apart(addresses, pages_too=ambush is not None or seldom)
+            self._check_apart(addresses, pages_too=stops or seldom)
         self._tray.check_one(given.regions, given.values)
         self._process.check_solitary()  # else somebody of its own could run beside the next contestant
         self._process.check_sealed()
         self._unsettled = addresses, left
-        return Batch((end - begin) * 1e-9, calls, outputs, early, buffers)
+        return Batch((end - begin) * 1e-9, calls, outputs, early, buffers, unsure)
 
     def settle(self) -> None:
         """Have the worker say what the outputs of the latest batch are, and leave it stopped. Raises Fault.
@@ -351,6 +359,35 @@ class Worker:
                 given = replace(given, values=[*after, *given.values[len(after) :]])
             self._process.thaw()
         return calls, given, early
+
+    def _exchanged_beside(
+        self, ambush: Ambush, calls: Sequence[Sequence[Value]], given: Given
+    ) -> tuple[Sequence[Sequence[Value]], Given, frozenset[int]]:
+        """Exchange the inputs of calls that have not begun, while the worker runs and can know nothing of it.
+
+        Returns the inputs then in force, by call and as they lie there, and calls that have perhaps begun
+        before theirs lay there.
+        """
+        width, board = max(1, len(self._layouts)), self._process.board
+        now, unsure = list(calls), set()
+        for seconds in ambush.gaps_s:
+            if select.select([self._process.socket], [], [], seconds)[0]:
+                break
+            begun = board.returned() // width + 1  # the next one may be under way
+            if begun >= len(now):
+                break
+            chosen = self._random.randrange(begun, len(now))
+            before = sum(isinstance(v, torch.Tensor) for call in now[:chosen] for v in call)
+            fresh = [v for v in ambush.spare[chosen] if isinstance(v, torch.Tensor)]
+            place = slice(before, before + len(fresh))
+            self._tray.fill(given.regions[place], fresh)
+            if board.returned() >= chosen * width:
+                unsure.add(chosen)
+            now[chosen] = ambush.spare[chosen]
+            values = list(given.values)
+            values[place] = fresh
+            given = replace(given, values=values)
+        return now, given, frozenset(unsure)
 
     def _ended_within(self, seconds: float, sampler: Sampler) -> bool:
         """Whether the worker speaks within so many seconds; more of them where it has not got to run."""

@@ -368,6 +368,20 @@ return self.beats.expand(4) + 0
     assert len(worker.batch([[X]]).outputs) == 1
 
 
+def test_inputs_of_calls_to_come_are_exchanged_beside_a_worker_that_runs(start: StartWorker):
+    worker = start(model("import time; time.sleep(0.03); return x + 1"))
+    worker.call([X])
+    spare = [[X + 100 * i] for i in range(1, 7)]
+    ambush = Ambush([0.005, 0.03, 0.03], spare, Sampler(worker.pid, ()), silent=True)
+    batch = worker.batch([[X]] * 6, ambush=ambush)
+    exchanged = [i for i, call in enumerate(batch.calls) if call is spare[i]]
+    assert exchanged and 0 not in exchanged and not batch.unsure - set(exchanged)
+    for i, (given, outputs) in enumerate(zip(batch.calls, batch.outputs, strict=True)):
+        x = given[0]
+        assert isinstance(x, torch.Tensor)
+        assert i in batch.unsure or torch.equal(outputs[0], x + 1)
+
+
 def test_an_exception_among_many_timed_calls_is_told_at_once(start: StartWorker):
     body = "self.n = getattr(self, 'n', 0) + 1\nif self.n < 2: return x + 1\nraise ValueError()"
     worker = start(model(body), timeout=0.05)

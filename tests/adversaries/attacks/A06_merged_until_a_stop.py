@@ -2,7 +2,6 @@
 
 line: A6
 expect: stale_output protocol
-why: inputs are exchanged only while the worker stands (Worker._ambushed), and who is continued can know it; legs that count have no stop between go and done, so all of them are one launch.
 """
 
 import ctypes
