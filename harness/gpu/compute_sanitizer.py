@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sysconfig
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +28,8 @@ _FOUND = 86
 """Exit status that the tool is told to end with when it found something."""
 _MOST_FINDINGS = 8
 ABSENT = (
-    "no compute-sanitizer here: pip install nvidia-cuda-sanitizer-api, or put the CUDA toolkit's on the"
-    " PATH"
+    "no compute-sanitizer here: it comes with the CUDA toolkit (the wheel nvidia-cuda-sanitizer-api lacks"
+    " its launcher); put it on the PATH or set CUDA_HOME"
 )
 _PREFIX = re.compile(r"^=========(?: |$)")
 _SUMMARY = re.compile(r"(?:ERROR|RACECHECK) SUMMARY: (\d+) (?:error|hazard)")
@@ -98,8 +97,6 @@ def tool() -> str | None:
         for home in [*homes, "/usr/local/cuda"]
         for part in ("bin", "compute-sanitizer", "extras/compute-sanitizer")
     ]
-    wheels = Path(sysconfig.get_paths()["purelib"]) / "nvidia"  # nvidia-cuda-sanitizer-api
-    folders += map(str, sorted(wheels.glob("*/bin")))
     name = "compute-sanitizer"
     return shutil.which(name) or shutil.which(name, path=os.pathsep.join(folders))
 

@@ -125,7 +125,7 @@ def _sanitizer(lacking: Lacking) -> Check:
     path = compute_sanitizer.tool()
     if path is None:
         said = "no compute-sanitizer: champions on a GPU are not sanitized"
-        return _without("sanitizer", lacking, said, _EXTRA)
+        return _without("sanitizer", lacking, said, _PATH)
     return Check("sanitizer", "ok", path)
 
 
