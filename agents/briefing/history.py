@@ -141,6 +141,8 @@ def _result(best: Attempt, members: Sequence[Attempt]) -> str:
 
 
 def _rejected(attempt: Attempt) -> str:
+    if attempt.verdict.verdict == "harness_error":
+        return "not judged: the machine failed, which says nothing of the kernel"
     first = attempt.verdict.errors or attempt.verdict.findings
     if not first:
         return f"rejected at {attempt.verdict.stage}"

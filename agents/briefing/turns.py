@@ -130,7 +130,7 @@ def kind_of(brief: Brief) -> str:
 def _ask(brief: Brief, kind: str) -> str:
     advised = brief.advice is not None and bool(brief.advice.change)
     name = f"asks/{kind}"
-    if kind == "fresh" and brief.history:
+    if kind == "fresh" and any(a.verdict.verdict != "harness_error" for a in brief.history):
         name = "asks/afresh"
     elif kind == "improve" and not advised:
         name = "asks/improve_alone"

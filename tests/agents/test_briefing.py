@@ -249,6 +249,15 @@ def test_the_table_keeps_the_line_of_descent():
     assert "34 more kernels are not shown." in table
 
 
+def test_a_machine_that_failed_says_nothing_of_the_kernel():
+    verdict = Verdict("harness_error", "timing", (Finding("harness", "killed"),))
+    failed = replace(BEST, verdict=verdict)
+    said = briefing.coder_turn(replace(CODER["afresh"], history=(failed,), best=None))
+    text = said.front + said.rest
+    assert "not judged: the machine failed" in text and "rejected at timing" not in text
+    assert "Write the first kernel" in text and "of another kind" not in text
+
+
 def test_tuned_values_and_what_they_were_chosen_from():
     baked = BEST.candidate.baked({"V": 8})
     tuned = replace(BEST, candidate=baked, parent=BEST.candidate.id, choice={"V": 8})
