@@ -44,6 +44,10 @@ class DeviceArena:
         """The tensor as it lies there now."""
         return view(self._segment.read(region.address, region.nbytes), _at(region, 0))
 
+    def spoil(self, region: Region) -> None:
+        """Fill the place of an input with what it is not."""
+        self._segment.fill(region.address, region.nbytes, 0)
+
     def poison(self, nbytes: int) -> None:
         """Fill the places of the next outputs."""
         self._segment.fill(self.size, min(nbytes, self.room), POISON)

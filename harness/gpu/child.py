@@ -97,6 +97,11 @@ class DeviceWorker(child.Worker):
         arguments = self._arguments(message["inputs"])
         gradients = message.get("gradients")
         self._seat.synchronise()
+        late = message.get("late") or ()
+        if late:
+            self._seat.delay()
+        for target, source, size in late:
+            self._seat.copy(target, source, size)
         if gradients is None:
             with torch.no_grad():
                 out = flatten(self._model(*arguments))

@@ -14,6 +14,8 @@ import torch
 from kernelwright.harness.gpu.device import Interval
 from kernelwright.harness.gpu.driver import Driver
 
+_DELAY_CYCLES = 4_000_000
+"""Two milliseconds or so: longer than the host takes to queue a call."""
 _WARM_UPS = 3
 """Calls on a side stream before a graph is captured, as torch.cuda.graph asks for."""
 
@@ -42,6 +44,7 @@ class Runtime:
         self.copy = self._driver.copy_later
         self.synchronise = self._driver.synchronise
         self.seconds = self._driver.seconds
+        self._sleep: Any = torch.cuda._sleep
         cuda: Any = torch.cuda
         cuda.init()
         # Terms that are the same for the baseline and every candidate: no TF32 where float32 is asked for.
@@ -55,6 +58,10 @@ class Runtime:
     def tensor(self, offset: int, nbytes: int) -> torch.Tensor:
         """Flat bytes of it."""
         return torch.as_tensor(_Bytes(self.address + offset, nbytes), device=self.torch_device)
+
+    def delay(self) -> None:
+        """Have the current stream spin."""
+        self._sleep(_DELAY_CYCLES)
 
     def mark(self) -> int:
         """Record a new event."""

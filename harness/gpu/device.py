@@ -121,6 +121,10 @@ class Runtime(Protocol):
         """Wait for all that was queued, on whatever stream."""
         ...
 
+    def delay(self) -> None:
+        """Queue some time in which nothing happens, on the current stream."""
+        ...
+
     def mark(self) -> int:
         """Queue a look at the clock of the device."""
         ...

@@ -78,11 +78,26 @@ class GpuEvaluator(Evaluator):
     def _stage_integrity(self, trial: Trial) -> None:
         """Calls repeat, leave earlier answers alone, and nothing runs beside them."""
         trial.running.lockdown()
+        self._ordered(trial.running)
         self._checks.held(trial.running)
         check_retouched(trial.running, self.oracle, self._checks.call)
         check_state_follows(trial.running, self.oracle, self._checks.call)
         if trial.effort == "final":
             trial.note(*self._gpu_crew.sanitized(trial.candidate))
+
+    def _ordered(self, worker: Worker) -> None:
+        """Work is ordered behind what its stream was given before, and before what follows. Raises Fault."""
+        own = self.oracle.own
+        if own.gradients is not None or self.oracle.train:
+            return
+        assert isinstance(worker, GpuWorker)
+        wrong = compare(own.without_buffers, worker.call_late(own.inputs))
+        if wrong is not None:
+            raise Fault(
+                "unordered",
+                "its work does not wait for the stream that was current, or that stream not for it:"
+                f" where inputs come late in the stream, {wrong.message}",
+            )
 
     def _further_rivals(self, reasons: dict[str, str]) -> Mapping[str, Worker]:
         rivals = self._gpu_crew.rivals

@@ -101,6 +101,9 @@ class Runtime:
     def synchronise(self) -> None:
         """All is done already."""
 
+    def delay(self) -> None:
+        """Nothing is queued here."""
+
     def mark(self) -> int:
         """The time."""
         return self._clock()

@@ -21,6 +21,7 @@ from kernelwright.harness.builds import Builder
 from kernelwright.harness.fault import Fault
 from kernelwright.harness.gpu.arena import DeviceArena, after, offsets
 from kernelwright.harness.gpu.device import Device, Interval
+from kernelwright.harness.gpu.refusals import named
 from kernelwright.harness.memories import Shared
 from kernelwright.harness.nursery import Nursery
 from kernelwright.harness.process import Setup
@@ -32,13 +33,6 @@ from kernelwright.harness.worker import Ambush, Batch, Layout, Worker
 _CLOCK_DRIFT = 1.02
 """The device's clock may run so much faster than ours, and its ticks be so coarse."""
 _CLOCK_GRAIN_S = 5e-6
-_ERRORS = {
-    "illegal memory access": "out_of_bounds",
-    "misaligned address": "misaligned",
-    "unspecified launch failure": "crash",
-    "device-side assert": "assertion",
-}
-"""What CUDA says, and the code of the finding."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +145,38 @@ class GpuWorker(Worker):
         )
         outputs = self._arena.caught(everything)
         self._tray.check(given.regions, given.values)
+        self._process.thaw()
+        return outputs
+
+    def call_late(self, inputs: Sequence[Value]) -> list[torch.Tensor]:
+        """A call whose inputs get to their places on the device long after it was made, in its stream.
+
+        Who works on another stream without waiting finds other values there; who does not have the stream wait
+        for that work has not written the outputs when they are copied. Raises Fault.
+        """
+        given = self._tray.place([inputs, inputs], None, 0)
+        half = len(given.regions) // 2
+        there, store = given.regions[:half], given.regions[half:]
+        self._process.thaw()
+        self._tray.fill(store, given.values[half:])
+        for region in there:
+            self._arena.spoil(region)
+        self._arena.poison(self._arena.room)
+        base = self._process.arena_there
+        late = [
+            [base + to.address, base + of.address, to.nbytes]
+            for to, of in zip(there, store, strict=True)
+        ]
+        told = given.message["calls"][0]
+        try:
+            answer = self._command(
+                {"do": "call", "inputs": told, "gradients": None, "hold": False, "late": late}
+            )
+        except Fault as fault:
+            raise named(fault) from fault
+        self._process.freeze()
+        outputs = self._arena.caught(self._parse(answer.get("outputs")))
+        self._tray.check(there, given.values[:half])
         self._process.thaw()
         return outputs
 
@@ -366,11 +392,3 @@ class GpuWorker(Worker):
 
     def _same_pages(self, regions: Sequence[Region]) -> frozenset[tuple[int, int]]:
         return frozenset()
-
-
-def named(fault: Fault) -> Fault:
-    """A fault with the code of what CUDA says."""
-    if fault.code != "exception":
-        return fault
-    code = next((c for words, c in _ERRORS.items() if words in fault.message), fault.code)
-    return Fault(code, fault.message, fault.detail)

@@ -10,6 +10,8 @@ from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.fault import Fault
 from kernelwright.harness.gpu.evaluator import GpuEvaluator
 from kernelwright.harness.gpu.host import HostDevice
+from kernelwright.harness.gpu.refusals import named
+from kernelwright.harness.gpu.worker import GpuWorker
 from kernelwright.harness.verdict import Verdict
 from kernelwright.tasks.task import Task
 
@@ -211,6 +213,19 @@ def test_outputs_of_timed_calls_are_those_of_their_inputs(evaluator: GpuEvaluato
         assert torch.allclose(out, x * weight + 1)
 
 
+def test_inputs_that_come_late_are_those_of_the_call(
+    evaluator: GpuEvaluator, monkeypatch: pytest.MonkeyPatch
+):
+    worker = evaluator._crew.eager()
+    assert isinstance(worker, GpuWorker)
+    evaluator._ordered(worker)
+    monkeypatch.setattr(worker, "call_late", lambda inputs: [torch.ones(64, 512)])
+    with pytest.raises(Fault) as caught:
+        evaluator._ordered(worker)
+    assert caught.value.code == "unordered"
+    worker.pause()
+
+
 def test_what_there_is_to_gain_is_measured_on_the_device(evaluator: GpuEvaluator):
     told = evaluator.target
     assert told.eager_ms is not None and told.eager_ms > 0
@@ -234,3 +249,10 @@ def test_a_final_judgement_says_what_it_lacks(evaluator: GpuEvaluator):
     assert verdict.time_ms["candidate_warm"]
     assert "no graphs" in verdict.reasons["time_ms.candidate_graph"]
     assert "not_sanitized" in [f.code for f in verdict.findings]
+
+
+def test_what_cuda_says_of_an_access_is_a_code():
+    said = "DeviceError: cuCtxSynchronize: an illegal memory access was encountered (700)"
+    assert named(Fault("exception", said)).code == "out_of_bounds"
+    assert named(Fault("exception", "ValueError: no")).code == "exception"
+    assert named(Fault("timeout", said)).code == "timeout"
