@@ -7,6 +7,7 @@ compute-sanitizer in the candidate's own kernels rejects.
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from kernelwright.harness.fault import Fault
 from kernelwright.harness.forms import Form
 from kernelwright.harness.gpu import compute_sanitizer, energy, nsight, nvml
 from kernelwright.harness.gpu.device import Needs
-from kernelwright.harness.gpu.tool_room import Subject, ToolRoom, caged, furnish
+from kernelwright.harness.gpu.tool_room import UNCAGED, Subject, ToolRoom, caged, furnish, plain
 from kernelwright.harness.gpu.track import GpuProfile
 from kernelwright.harness.nursery import Nursery
 from kernelwright.harness.verdict import Finding
@@ -81,7 +82,11 @@ def subject(source: str, form: Form) -> Subject:
 
 def furnished(what: Subject, nursery: Nursery, needs: Needs, tool: str) -> ToolRoom:
     """A caged room with everything in it. Raises OSError or RuntimeError."""
-    folder, run = caged(nursery, needs, tool)
+    if os.environ.get(UNCAGED) == "1":
+        folder = nursery.scratch(caged=False)[0] / "tmp"
+        run = plain(folder)
+    else:
+        folder, run = caged(nursery, needs, tool)
     furnish(folder, what)
     return ToolRoom(folder, run)
 

@@ -33,6 +33,9 @@ _MODULES = (
     "harness/cuda_native.py", "harness/nvrtc.py", "harness/cuda_emulation",
 )  # fmt: skip
 """What `kernelwright.inline` needs."""
+UNCAGED = "KERNELWRIGHT_TOOLS_UNCAGED"
+"""Environment: `1` runs tools without a cage, where one does not work in it. For kernels that one trusts."""
+_KEPT = ("PATH", "LD_LIBRARY_PATH", "LANG", "CXX")
 _LARGEST_OUTPUT = 64 << 20
 _MEMORY = 32 << 30
 Environment = Mapping[str, str]
@@ -117,7 +120,7 @@ def plain(folder: Path) -> Run:
                     timeout=seconds,
                     check=False,
                     cwd=folder,
-                    env={**os.environ, **_usual(folder), **environment},
+                    env={**_own(), **_usual(folder), **environment},
                 )
                 status: int | None = done.returncode
             except subprocess.TimeoutExpired:
@@ -161,6 +164,11 @@ def caged(nursery: Nursery, needs: Needs, tool: str) -> tuple[Path, Run]:
 def temporary() -> tempfile.TemporaryDirectory[str]:
     """A folder for `plain`."""
     return tempfile.TemporaryDirectory(prefix="kernelwright-tool-")
+
+
+def _own() -> dict[str, str]:
+    """What tools need of our environment: no key."""
+    return {k: v for k, v in os.environ.items() if k in _KEPT or k.startswith("CUDA_")}
 
 
 def _usual(folder: Path) -> dict[str, str]:

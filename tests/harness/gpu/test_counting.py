@@ -108,3 +108,11 @@ def test_energy_of_a_call_in_a_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert 0.05 < float(joules.value or 0) < 5.0  # a call takes a millisecond or more
     dead = ToolRoom(tmp_path, lambda *_: Done(1, "ValueError: no model"))
     assert "no model" in energy.of_one_call(dead, FakeNvml()).reason  # type: ignore[arg-type]
+
+
+def test_without_a_cage_no_key_is_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    said = plain(tmp_path)(["/usr/bin/env"], 10, {"MORE": "this"}).text
+    assert "secret" not in said
+    assert "CUDA_VISIBLE_DEVICES=1" in said and "MORE=this" in said
