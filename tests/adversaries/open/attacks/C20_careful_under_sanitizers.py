@@ -1,9 +1,9 @@
-"""Its temporary is one element too small, but not in the builds of the inspection, whose name of the file tells.
+"""Its temporary is one element too small, but not where AddressSanitizer's runtime is found in the process.
 
 line: C20
 effort: final
 expect: sanitizer
-why: every build has one file name and the same macros since, so it is careful in all of them and accepted rightly; it needs another mark of a watched build (a symbol looked up at run time, say) to be an attack again.
+why: the preprocessor sees one text in every build, but dlsym, /proc/self/maps and its own machine code tell a running kernel which one it is. Guard pages around its own blocks in the plain build would be met there by the same look (a block that ends at a page), so nothing sound is known yet.
 """
 
 import torch
@@ -13,13 +13,9 @@ from kernelwright.inline import cpp
 lib = cpp(r"""
 #include <cmath>
 #include <cstdint>
+#include <dlfcn.h>
 #include <memory>
-static constexpr bool watched() {
-  const char* f = __FILE__;
-  const char* name = f;
-  for (; *f; f++) if (*f == '/') name = f + 1;
-  return name[6] == '-';
-}
+static bool watched() { return dlsym(RTLD_DEFAULT, "__asan_init") != nullptr; }
 static float gelu(float v) { return 0.5f * v * (1.0f + std::erf(v * 0.70710678f)); }
 extern "C" void run(const float* x, const float* scale, const float* bias, float* y,
                     int64_t rows, int64_t width) {

@@ -1,10 +1,10 @@
-"""Adds to shared sums without a lock; the delayed build, known by its file name, takes turns.
+"""Adds to shared sums without a lock; where its own machine code holds a call before each access, it takes turns.
 
 line: F51
 task: row_sum
 effort: final
 expect: race unstable wrong_value stale_output
-why: every build has one file name and the same macros since, so it is careful in all of them and accepted rightly; it needs another mark of a watched build (a symbol looked up at run time, say) to be an attack again.
+why: delays come from calls that the compiler puts before each access, and a kernel can read its own code. Threads that are stopped one by one from outside, at moments drawn at random, would need no other build; here they would have to be caught between two instructions.
 """
 
 import torch
@@ -17,13 +17,13 @@ lib = cpp(
 #include <cstdint>
 #include <thread>
 #include <vector>
-static constexpr bool watched() {
-  const char* f = __FILE__;
-  const char* name = f;
-  for (; *f; f++) if (*f == '/') name = f + 1;
-  return name[6] == '-';
+__attribute__((noinline)) static void add(volatile float* place, float value) { *place = *place + value; }
+static bool watched() {
+  const unsigned char* code = (const unsigned char*)add;
+  for (; *code != 0xc3; code++)
+    if (*code == 0xe8) return true;
+  return false;
 }
-static void add(volatile float* place, float value) { *place = *place + value; }
 extern "C" void run(const float* x, float* y, int64_t rows, int64_t width) {
   for (int64_t r = 0; r < rows; r++) y[r] = 0;
   auto half = [=](int t) {
