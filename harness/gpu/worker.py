@@ -151,8 +151,8 @@ class GpuWorker(Worker):
     def call_late(self, inputs: Sequence[Value]) -> list[torch.Tensor]:
         """A call whose inputs get to their places on the device long after it was made, in its stream.
 
-        Who works on another stream without waiting finds other values there; who does not have the stream wait
-        for that work has not written the outputs when they are copied. Raises Fault.
+        Who works on another stream without waiting finds other values there; who does not have the stream
+        wait for that work has not written the outputs when they are copied. Raises Fault.
         """
         given = self._tray.place([inputs, inputs], None, 0)
         half = len(given.regions) // 2
