@@ -135,7 +135,8 @@ def test_an_honest_candidate_is_timed_on_the_device(evaluator: GpuEvaluator):
     assert (verdict.verdict, verdict.stage, verdict.device) == ("accepted", "done", "cuda")
     gained = verdict.speedup["eager"]
     assert gained is not None and gained.pairs >= 5
-    assert verdict.track == "library"  # PyTorch's operators did it
+    # PyTorch's operators did it; on a busy machine its profile may be of a longer call, and is not believed
+    assert verdict.track in ("library", None)
     times = verdict.time_ms
     assert times["candidate"] and times["eager"]
     assert verdict.to_json()["device"] == "cuda"
