@@ -21,8 +21,10 @@ from typing import Any
 
 from kernelwright.harness import builds, memory, worker
 from kernelwright.harness.candidate import Candidate
+from kernelwright.harness.errors import HarnessError
 from kernelwright.harness.evaluate import Evaluator
 from kernelwright.harness.verdict import Finding, Verdict
+from kernelwright.harness.without_gpu import emulation
 from kernelwright.tasks.errors import TaskError
 from kernelwright.tasks.load import load_task
 
@@ -86,6 +88,9 @@ def judge(evaluator: Evaluator, request: dict[str, Any]) -> dict[str, Any]:
         crew.restart_eager()
     else:
         crew.eager()
+    with contextlib.suppress(HarnessError):
+        if emulation(Path(request["candidate"]).read_text()):
+            evaluator._emulator._crew.eager()  # started for the first of its kind, and stays for the next
     before = traces()
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak of resident memory
     resident = status_mib("VmRSS")
