@@ -15,18 +15,18 @@ SOURCE = r"""
 #endif
 #if LANED
 template <class F> static inline float sum_of(long n, F f) {
-    float part[LANES] = {};
+    double part[LANES] = {};
     long i = 0;
     for (; i + LANES <= n; i += LANES)
         for (int l = 0; l < LANES; ++l) part[l] += f(i + l);
-    float s = 0;
+    double s = 0;
     for (; i < n; ++i) s += f(i);
     for (int l = 0; l < LANES; ++l) s += part[l];
     return s;
 }
 #else
 template <class F> static inline float sum_of(long n, F f) {
-    float s = 0;
+    double s = 0;  // in float the plain sum is too inexact for rows far from 0
     for (long i = 0; i < n; ++i) s += f(i);
     return s;
 }
