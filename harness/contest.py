@@ -38,6 +38,11 @@ _SCATTER = 1.1
 """Where the starts of a final judgement differ by more than this factor, there are more of them: a process
 may be a third slower than the next for all its life, and five show too little of such a lottery."""
 _LEG_SECONDS = 4e-3
+_SHORTEST_LEG_S = 1.5e-3
+"""Of a candidate: into a shorter one nobody can look on a machine that has other work, as a sleep of
+a fraction of a millisecond may last for some of them."""
+_LONGEST_LEG_S = 32e-3
+"""Of eager, where its legs grow with those of a candidate that is far faster."""
 _SERVER_PAUSE_S = 0.01
 """Requests that arrive at random, a hundred a second: CUDA-L2's server mode (arXiv:2512.02551)."""
 _POOL = 1 << 30
@@ -73,7 +78,7 @@ class Contest:
         self._crew = crew
         self._oracle = oracle
         self._pool: list[tuple[Value, ...]] = []
-        self._free: tuple[int, float] | None = None
+        self._free: dict[int, float] = {}
         own = oracle.own
         eager = crew.eager()
         with aside():
@@ -81,10 +86,12 @@ class Contest:
             seconds = min(eager.batch([own.arguments], own.upstream).seconds for _ in range(5))
         most = min(crew.most_calls, Board.SLOTS // max(len(own.expected), 1) - 1)
         self.calls = max(1, min(most, round(_LEG_SECONDS / max(seconds, 1e-6))))
-        """Calls a leg."""
+        """Calls a leg, unless the candidate is so fast that there are more."""
+        self._most_calls = max(self.calls, min(most, round(_LONGEST_LEG_S / max(seconds, 1e-6))))
         self._pause_s = 0.0
         if oracle.reference.task.meta.timing == "server":
-            self.calls, self._pause_s = 1, _SERVER_PAUSE_S
+            self.calls = self._most_calls = 1
+            self._pause_s = _SERVER_PAUSE_S
         oracle.unseen()  # made here, so that no candidate waits for them
 
     def hold(
@@ -100,6 +107,7 @@ class Contest:
         """
         timings: list[Timings] = []
         profile, blind, others = Profile({}), can_sample(running.pid), None
+        calls = self._calls_for(running)
         for start in range(_MOST_STARTS):
             if start >= _STARTS[effort] and (effort == "loop" or not scattered(timings)):
                 break
@@ -112,24 +120,45 @@ class Contest:
                 worker.pause()  # the others stand already
                 pids = [contestant.pid for contestant in names.values()]
                 before = tenants.snapshot(pids)
-                sampler = Sampler(worker.pid, worker.own_folders, self.free_s())
+                sampler = Sampler(worker.pid, worker.own_folders, self.free_s(calls))
                 seen = None if blind else sampler
-                timings.append(self._measure(names, effort, seen, settle=start == 0))
+                timings.append(self._measure(names, effort, seen, settle=start == 0, calls=calls))
                 busy = tenants.cores_of_others(before, tenants.snapshot(pids))
                 others = busy if others is None or busy is None else max(others, busy)
                 profile += sampler.profile()
                 worker.check_alone()
         return Outcome(Timings.joined(timings), None if blind else profile, blind, others)
 
-    def free_s(self) -> float:
-        """Seconds that allocating the outputs costs in legs like ours; measured anew where these changed."""
-        if self._free is None or self._free[0] != self.calls:
+    def _calls_for(self, worker: Worker) -> int:
+        """Calls a leg for this candidate, the same in all of its legs: doubled until one is long enough.
+        Raises Fault."""
+        calls = self.calls
+        if 2 * calls > self._most_calls:
+            return calls
+        own = self._oracle.own
+        with aside():
+            legs = [worker.batch([own.arguments] * calls, own.upstream).seconds for _ in range(3)]
+        seconds = max(min(legs) - self._overhead, min(legs) / 2)
+        while seconds < _SHORTEST_LEG_S and 2 * calls <= self._most_calls:
+            calls, seconds = 2 * calls, 2 * seconds
+        return calls
+
+    def free_s(self, calls: int | None = None) -> float:
+        """Seconds that allocating the outputs costs in legs like ours, or of so many calls."""
+        calls = calls or self.calls
+        if calls not in self._free:
             with aside():
-                self._free = self.calls, allowance(self._oracle.own.layout, self.calls)
-        return self._free[1]
+                self._free[calls] = allowance(self._oracle.own.layout, calls)
+        return self._free[calls]
 
     def _measure(
-        self, names: dict[str, Worker], effort: Effort, sampler: Sampler | None, *, settle: bool
+        self,
+        names: dict[str, Worker],
+        effort: Effort,
+        sampler: Sampler | None,
+        *,
+        settle: bool,
+        calls: int | None = None,
     ) -> Timings:
         timed = TimedCheck(self._oracle.own)
 
@@ -147,7 +176,7 @@ class Contest:
                 names,
                 lambda: next(supply),
                 check,
-                replace(_PLANS[effort], calls=self.calls, pause_s=self._pause_s),
+                replace(_PLANS[effort], calls=calls or self.calls, pause_s=self._pause_s),
                 overhead=self._overhead,
                 upstream=self._oracle.own.upstream,
                 sampler=sampler,

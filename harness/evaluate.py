@@ -44,6 +44,7 @@ from kernelwright.tasks.task import Task
 
 _NAMES = {"champion": "champion", "start": "start kernel"}
 _LEFT_TO_LIBRARIES = "libraries do the work: a translation is to do it itself"
+_TOO_FEW_LOOKS = "too few calls could be looked at amid their work"
 _DOUBTS = 3
 """Peaks are measured so many times again before a kernel is called faster than possible."""
 
@@ -424,7 +425,7 @@ class Evaluator:
             findings=(*trial.verdict.findings, *_noise(outcome.others, self.threads)),
             reasons={
                 **reasons,
-                **({} if track else {"track": outcome.blind or "no call could be looked at"}),
+                **({} if track else {"track": outcome.blind or _TOO_FEW_LOOKS}),
                 "counters": "not asked for: verify --counters",
             },
             samples=_samples(timings) if trial.effort == "final" else None,

@@ -25,6 +25,8 @@ _OWN_LEAST, _LIBRARY_LEAST = 0.5, 0.02
 interpreter beside both."""
 _UNSEEN_BESIDE_S = 20e-6
 """A kernel of one's own beside which libraries take longer a call than this does not go unseen."""
+LEAST_TELLING = 4
+"""Looks that found work, without which libraries are not said to have done it."""
 LARGEST_OWN = 4 << 20
 """Bytes of machine code, padding left out; more of one sort was not compiled by a candidate, but copied."""
 
@@ -70,6 +72,8 @@ class Profile:
     free_s: float = LEAST_S
     """Library time of a call that is free for a kernel of one's own: torch.empty and a few views
     (`allowance.py`). Who has the library do the work in so little time gains nothing by it."""
+    telling: int | None = None
+    """Looks that found work, its own or a library's; None: not counted."""
 
     def __add__(self, other: Profile) -> Profile:
         kinds = self.seconds.keys() | other.seconds.keys()
@@ -80,6 +84,9 @@ class Profile:
             self.longest + other.longest,
             self.longest_library + other.longest_library,
             max(self.free_s, other.free_s),
+            None
+            if self.telling is other.telling is None
+            else (self.telling or 0) + (other.telling or 0),
         )
 
     def library_share(self, call_s: float) -> float | None:
@@ -110,13 +117,17 @@ class Profile:
     def own_share(self, call_s: float) -> float | None:
         """Share of the work that libraries did not do, by the same rule; None: nothing was seen."""
         share = self.library_share(call_s)
-        return None if share is None else round(min(1.0, max(0.0, 1.0 - share)), 4)
+        if share is None or self.track(call_s) is None:
+            return None
+        return round(min(1.0, max(0.0, 1.0 - share)), 4)
 
     def track(self, call_s: float) -> Track | None:
-        """The track of a candidate with this profile; None: nothing was seen."""
+        """The track of a candidate with this profile; None: nothing was seen, or too little to accuse."""
         share = self.library_share(call_s)
         if share is None:
             return None
         if share < CUSTOM_BELOW:
             return "custom"
+        if self.telling is not None and self.telling < LEAST_TELLING:
+            return None
         return "library" if share > LIBRARY_ABOVE else "mixed"

@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 
 from kernelwright.harness import images, memory, padding
 from kernelwright.harness.allowance import LEAST_S
-from kernelwright.harness.provenance import LARGEST_OWN, Kind, Profile, kind_of
+from kernelwright.harness.provenance import LARGEST_OWN, LEAST_TELLING, Kind, Profile, kind_of
 from kernelwright.harness.sandbox.system import MACHINE
 from kernelwright.harness.sightings import Sightings
 
@@ -29,8 +29,8 @@ OpenMP runtime has some frames of its own; what a library generates keeps whole 
 _WORTH_A_LOOK_S = 10e-6
 _LEAST_LOOKS, _LEAST_FIRST, _MOST_FIRST = 60, 16, 48
 """Looks of all kinds, and of those that nothing could foresee; so many of these where it is not settled."""
-_LEAST_TELLING, _STEP = 4, 4
-"""Of the first ones so many that found work; whether the rest is settled is asked every few looks."""
+_STEP = 4
+"""Whether what was seen is settled is asked every few looks."""
 
 
 _WORK_OF_THE_KERNEL: set[int] = {
@@ -154,7 +154,7 @@ class Sampler:
             return "any"
         if first.looks >= _MOST_FIRST:
             return None
-        few = first.looks < _LEAST_FIRST or first.telling < _LEAST_TELLING
+        few = first.looks < _LEAST_FIRST or first.telling < LEAST_TELLING
         if few or first.looks % _STEP or self._sightings.doubtful:
             return "first"
         return None if self._sightings.settled(call_s, self._native) else "first"

@@ -41,6 +41,8 @@ class Book:
     """Those that found work, a candidate's own or a library's."""
     borrowed: int = 0
     """Those of them that found more of a library's."""
+    dozing: int = 0
+    """Those at which all threads waited, some of them amid such work."""
 
     def book_work(self, seconds: Mapping[Kind, float]) -> None:
         """What the threads of one look have spent, by kind."""
@@ -54,6 +56,7 @@ class Book:
         """What the threads of one look have spent, all of which wait."""
         for kind, spent in seconds.items():
             _add(self.asleep, kind, spent)
+        self.dozing += seconds.get("own", 0.0) + seconds.get("library", 0.0) > 0
 
     def book_ended(self, ended: float, young: Mapping[Kind, float]) -> None:
         """Time of threads that ended since the look before: it was spent as by those, so many of each kind,
@@ -78,13 +81,14 @@ class Book:
 
     def profile(self, native: bool = False, free_s: float = LEAST_S) -> Profile:
         """All of it."""
-        found, young = dict(self.seconds), sum(self.young.values())
+        found, young, telling = dict(self.seconds), sum(self.young.values()), self.telling
         if not (found.get("own") or found.get("library")):
+            telling = self.dozing
             for kind, seconds in self.asleep.items():
                 _add(found, kind, seconds)
         for kind, number in self.young.items():
             _add(found, kind, self.ended * number / young)
-        return Profile(found, native, self.longest, self.longest_library, free_s)
+        return Profile(found, native, self.longest, self.longest_library, free_s, telling=telling)
 
     @property
     def total(self) -> float:
@@ -119,6 +123,7 @@ class Book:
             total.looks += book.looks
             total.telling += book.telling
             total.borrowed += book.borrowed
+            total.dozing += book.dozing
         return total
 
 

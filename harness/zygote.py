@@ -65,7 +65,11 @@ class Zygote:
             prctl(PR_SET_CHILD_SUBREAPER, 1)
         # The name that candidates import; loaded here because the cage hides this package's files.
         importlib.import_module("kernelwright.inline")
-        for module in (*PREPARING, child.ON_DEVICE, *RUNTIMES):  # none imports more than torch and numpy
+        for module in (
+            *PREPARING,
+            child.ON_DEVICE,
+            *RUNTIMES,
+        ):  # none imports more than torch and numpy
             importlib.import_module(module)
         for module in os.environ.pop(PRELOAD, "").split():
             importlib.import_module(module)

@@ -58,7 +58,9 @@ class Judge:
     def __call__(self, candidate: Path) -> dict[str, Any]:
         """The answer of judge.py, or `{"fault": what became of the judge}`."""
         facts = facts_of(candidate)
-        on_gpu = candidate.parent.parent.name == "gpu"  # a context, CuPy, NVRTC, peaks: seconds each
+        on_gpu = (
+            candidate.parent.parent.name == "gpu"
+        )  # a context, CuPy, NVRTC, peaks: seconds each
         if self._process is None or self._process.poll() is not None:
             self._process = self._start()
         assert self._process.stdin is not None and self._process.stdout is not None

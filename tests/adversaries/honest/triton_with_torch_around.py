@@ -20,7 +20,9 @@ def product(x, w, y, rows, inner, columns, R: tl.constexpr, K: tl.constexpr, C: 
     for first in range(0, inner, K):
         k = first + tl.arange(0, K)
         a = tl.load(
-            x + r[:, None] * inner + k[None, :], mask=(r < rows)[:, None] & (k < inner)[None, :], other=0.0
+            x + r[:, None] * inner + k[None, :],
+            mask=(r < rows)[:, None] & (k < inner)[None, :],
+            other=0.0,
         )
         b = tl.load(
             w + c[None, :] * inner + k[:, None],

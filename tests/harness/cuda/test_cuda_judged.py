@@ -57,7 +57,10 @@ def test_a_right_kernel_is_accepted_and_its_speed_is_unknown(evaluator: Evaluato
     verdict = judged(evaluator)
     assert (verdict.verdict, verdict.stage, verdict.errors) == ("accepted", "done", ())
     assert verdict.language == "cuda" and set(verdict.speedup.values()) == {None}
-    assert verdict.track in ("custom", "mixed")  # of microseconds, beside what else this machine does
+    assert verdict.track in (
+        "custom",
+        "mixed",
+    )  # of microseconds, beside what else this machine does
     assert "without a GPU" in verdict.reasons["speedup.eager"] and verdict.precision == "fp32"
     assert Verdict.from_json(verdict.to_json()) == verdict
 
@@ -69,7 +72,10 @@ def test_who_has_pytorch_do_it_is_told_so(evaluator: Evaluator):
 
 
 def test_host_code_that_reads_what_kernels_write_leaves_the_track_unknown(evaluator: Evaluator):
-    read = "        if y.isnan().all():\n            raise ValueError('nothing was written')\n        return y"
+    read = (
+        "        if y.isnan().all():\n            raise ValueError('nothing was written')\n"
+        "        return y"
+    )
     verdict = judged(evaluator, "        return y", read)
     assert verdict.accepted and verdict.track is None
     assert "nothing was written" in verdict.reasons["track"]
