@@ -35,6 +35,7 @@ _UNITS: Mapping[str, tuple[str, str]] = {
 }
 """Callgrind's names of events: ours, and what is counted."""
 _FUNCTION = re.compile(r"(c?)fn=\((\d+)\)(?: (.+))?$")
+_OBJECT = re.compile(r"(c?)ob=\((\d+)\)(?: (.+))?$")
 _COST = re.compile(r"(?:\+\d+|-\d+|\*|\d+|0x[0-9a-f]+)(?: \d+)+$")
 _NAME = re.compile(r"[A-Za-z_]\w{0,200}")
 
@@ -71,16 +72,28 @@ def command(scratch: Path, functions: tuple[str, ...]) -> list[str]:
     ]
 
 
-def counted(text: str, functions: tuple[str, ...], launches: int) -> Counters:
+def counted(
+    text: str,
+    functions: tuple[str, ...],
+    launches: int,
+    places: Mapping[str, Mapping[str, int]] | None = None,
+) -> Counters:
     """What these functions and all that they call cost, of a file that callgrind wrote.
 
-    Raises ValueError for what is none.
+    `places`: by the path of a library, where its functions begin; what callgrind sees no name of it calls by
+    that. Raises ValueError for what is none.
     """
     events = re.search(r"^events: (.+)$", text, re.M)
     if events is None:
         raise ValueError("callgrind wrote no figures")
     names = events.group(1).split()
-    figures = dict(zip(names, _inclusive(text, functions, len(names)), strict=True))
+    known = {
+        (path, f"0x{where:016x}")
+        for path, own in (places or {}).items()
+        for name, where in own.items()
+        if name in functions
+    }
+    figures = dict(zip(names, _inclusive(text, functions, known, len(names)), strict=True))
     values = {
         name: Counter(figures[event], unit, _SOURCE)
         for event, (name, unit) in _UNITS.items()
@@ -88,7 +101,7 @@ def counted(text: str, functions: tuple[str, ...], launches: int) -> Counters:
     }
     if not figures.get("Ir"):
         raise ValueError(
-            "callgrind counted no instruction of these functions: it did not see their names"
+            "callgrind counted no instruction of these functions: it saw neither names nor places"
         )
     values |= _shares(figures)
     for line, cache in re.findall(r"^desc: (D1|LL) cache: (.+)$", text, re.M):
@@ -97,18 +110,31 @@ def counted(text: str, functions: tuple[str, ...], launches: int) -> Counters:
     return Counters((kernel,))
 
 
-def _inclusive(text: str, functions: tuple[str, ...], width: int) -> list[int]:
-    """Sums of each event: lines of a function's own cost, and of what its calls cost with all below them."""
+def _inclusive(
+    text: str, functions: tuple[str, ...], places: set[tuple[str, str]], width: int
+) -> list[int]:
+    """Sums of each event: lines of a function's own cost, and of what its calls cost with all below them.
+
+    `functions` by name, or `places` of them by object and address.
+    """
     names: dict[str, str] = {}
+    objects: dict[str, str] = {}
     sums = [0] * width
-    inside = False
+    here, inside = "", False
     for line in text.splitlines():
-        if found := _FUNCTION.match(line):
+        if found := _OBJECT.match(line):
+            called, number, path = found.groups()
+            if path:
+                objects[number] = path
+            if not called:
+                here = objects.get(number, "")
+        elif found := _FUNCTION.match(line):
             called, number, name = found.groups()
             if name:
                 names[number] = name
             if not called:
-                inside = names.get(number) in functions
+                known = names.get(number, "")
+                inside = known in functions or (here, known) in places
         elif inside and _COST.match(line):
             for i, figure in enumerate(line.split()[1 : width + 1]):
                 sums[i] += int(figure)

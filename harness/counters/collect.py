@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
 
+from kernelwright.harness import elf
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.counters import callgrind, cuda_ahead, hardware, recording
 from kernelwright.harness.counters.counters import Counters
@@ -145,7 +146,14 @@ def _replayed(folder: Path, nursery: Nursery) -> Counters:
         )
     if output.stat().st_size > _LARGEST_OUTPUT:
         raise ValueError("callgrind wrote too much")
-    return callgrind.counted(output.read_text(errors="replace"), functions, len(told["calls"]))
+    places = {str(path): elf.places(path.read_bytes()) for path in _libraries(folder)}
+    text = output.read_text(errors="replace")
+    return callgrind.counted(text, functions, len(told["calls"]), places)
+
+
+def _libraries(folder: Path) -> Iterator[Path]:
+    """What was built for a worker."""
+    return (folder / "builds").glob("**/*.so")
 
 
 def _owner(scratch: Path) -> int | None:

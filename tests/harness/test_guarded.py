@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from conftest import StartWorker
 from harness_sources import model
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,8 +17,10 @@ from kernelwright.harness import guarded
 from kernelwright.harness.arena import Arena, place
 from kernelwright.harness.fault import Fault
 from kernelwright.harness.wire import DTYPES
+from kernelwright.harness.worker import Worker
 
 PAGE = mmap.PAGESIZE
+StartWorker = Callable[..., Worker]
 SIDE = st.sampled_from(guarded.SIDES)
 
 
