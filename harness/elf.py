@@ -61,19 +61,6 @@ def code_digest(library: bytes, entries: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def places(library: bytes) -> dict[str, int]:
-    """Where the functions and data begin that a library defines for others, counted from its own begin.
-
-    Raises ValueError for what is no such file.
-    """
-    try:
-        sections = _sections(library[:_LARGEST])
-        symbols = next((_symbols(s, sections) for s in sections if s.kind == _SYMBOLS), [])
-    except (struct.error, IndexError, OverflowError) as error:
-        raise ValueError(f"not a shared library that can be read: {error}") from None
-    return {symbol.name: symbol.value for symbol in symbols if symbol.defined}
-
-
 def _parts(library: bytes, entries: list[str]) -> Iterator[bytes]:
     sections = _sections(library)
     base = next((s.address for s in sections if s.name == ".text"), None)

@@ -35,7 +35,6 @@ _UNITS: Mapping[str, tuple[str, str]] = {
 }
 """Callgrind's names of events: ours, and what is counted."""
 _FUNCTION = re.compile(r"(c?)fn=\((\d+)\)(?: (.+))?$")
-_OBJECT = re.compile(r"(c?)ob=\((\d+)\)(?: (.+))?$")
 _COST = re.compile(r"(?:\+\d+|-\d+|\*|\d+|0x[0-9a-f]+)(?: \d+)+$")
 _NAME = re.compile(r"[A-Za-z_]\w{0,200}")
 
@@ -47,8 +46,8 @@ def unavailable() -> str | None:
     return None
 
 
-def command(scratch: Path, functions: tuple[str, ...]) -> list[str]:
-    """What runs the recorded calls of these functions under callgrind.
+def command(scratch: Path, functions: tuple[str, ...], caller: Path) -> list[str]:
+    """What runs the recorded calls of these functions under callgrind; `caller` is the library of `CALLER`.
 
     Raises ValueError for names that are none.
     """
@@ -69,31 +68,20 @@ def command(scratch: Path, functions: tuple[str, ...]) -> list[str]:
         _REPLAY,
         str(scratch / CALLS),
         str(scratch / BUFFERS),
+        str(caller),
     ]
 
 
-def counted(
-    text: str,
-    functions: tuple[str, ...],
-    launches: int,
-    places: Mapping[str, Mapping[str, int]] | None = None,
-) -> Counters:
+def counted(text: str, functions: tuple[str, ...], launches: int) -> Counters:
     """What these functions and all that they call cost, of a file that callgrind wrote.
 
-    `places`: by the path of a library, where its functions begin; what callgrind sees no name of it calls by
-    that. Raises ValueError for what is none.
+    Raises ValueError for what is none.
     """
     events = re.search(r"^events: (.+)$", text, re.M)
     if events is None:
         raise ValueError("callgrind wrote no figures")
     names = events.group(1).split()
-    known = {
-        (path, f"0x{where:016x}")
-        for path, own in (places or {}).items()
-        for name, where in own.items()
-        if name in functions
-    }
-    figures = dict(zip(names, _inclusive(text, functions, known, len(names)), strict=True))
+    figures = dict(zip(names, _inclusive(text, functions, len(names)), strict=True))
     values = {
         name: Counter(figures[event], unit, _SOURCE)
         for event, (name, unit) in _UNITS.items()
@@ -101,7 +89,7 @@ def counted(
     }
     if not figures.get("Ir"):
         raise ValueError(
-            "callgrind counted no instruction of these functions: it saw neither names nor places"
+            "callgrind counted no instruction of these functions: it did not see their names"
         )
     values |= _shares(figures)
     for line, cache in re.findall(r"^desc: (D1|LL) cache: (.+)$", text, re.M):
@@ -110,31 +98,18 @@ def counted(
     return Counters((kernel,))
 
 
-def _inclusive(
-    text: str, functions: tuple[str, ...], places: set[tuple[str, str]], width: int
-) -> list[int]:
-    """Sums of each event: lines of a function's own cost, and of what its calls cost with all below them.
-
-    `functions` by name, or `places` of them by object and address.
-    """
+def _inclusive(text: str, functions: tuple[str, ...], width: int) -> list[int]:
+    """Sums of each event: lines of a function's own cost, and of what its calls cost with all below them."""
     names: dict[str, str] = {}
-    objects: dict[str, str] = {}
     sums = [0] * width
-    here, inside = "", False
+    inside = False
     for line in text.splitlines():
-        if found := _OBJECT.match(line):
-            called, number, path = found.groups()
-            if path:
-                objects[number] = path
-            if not called:
-                here = objects.get(number, "")
-        elif found := _FUNCTION.match(line):
+        if found := _FUNCTION.match(line):
             called, number, name = found.groups()
             if name:
                 names[number] = name
             if not called:
-                known = names.get(number, "")
-                inside = known in functions or (here, known) in places
+                inside = names.get(number) in functions
         elif inside and _COST.match(line):
             for i, figure in enumerate(line.split()[1 : width + 1]):
                 sums[i] += int(figure)
@@ -157,10 +132,26 @@ def _shares(figures: Mapping[str, int]) -> dict[str, Counter]:
     }
 
 
+CALLER = r"""
+#include <cstdint>
+typedef int64_t I;
+typedef double D;
+extern "C" void call(void* function, const I* i, const D* d) {
+  typedef void F(I, I, I, I, I, I, I, I, I, I, I, I, I, I, I, I, I, I, I, I, I, I, I, I,
+                 D, D, D, D, D, D, D, D);
+  reinterpret_cast<F*>(function)(i[0], i[1], i[2], i[3], i[4], i[5], i[6], i[7], i[8], i[9], i[10], i[11],
+    i[12], i[13], i[14], i[15], i[16], i[17], i[18], i[19], i[20], i[21], i[22], i[23],
+    d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7]);
+}
+"""
+"""Calls a function for the replay: callgrind books what libffi calls on libffi, and so sees no function that
+Python calls by ctypes. In the calling conventions of x86-64 and AArch64 integers and floating numbers are
+passed apart from each other, so one signature with enough of both serves all."""
 _REPLAY = r"""
-import ctypes, json, sys
+import ctypes, json, struct, sys
 told = json.load(open(sys.argv[1]))
 data = open(sys.argv[2], "rb").read()
+caller = ctypes.CDLL(sys.argv[3])
 memory = ctypes.create_string_buffer(len(data) + 64)
 begin = (ctypes.addressof(memory) + 63) & ~63
 ctypes.memmove(begin, data, len(data))
@@ -168,14 +159,17 @@ libraries = {}
 for call in told["calls"]:
     path = call["library"]
     library = libraries.setdefault(path, ctypes.CDLL(path))
-    function = library[call["function"]]
-    result = call["result"]
-    function.restype = getattr(ctypes, result) if result else None
-    given = []
+    whole, floating = (ctypes.c_int64 * 24)(), (ctypes.c_double * 8)()
+    i = f = 0
     for a in call["arguments"]:
         if "buffer" in a:
-            given.append(ctypes.c_void_p(begin + a["buffer"] + a["offset"]))
+            whole[i], i = begin + a["buffer"] + a["offset"], i + 1
+        elif a["type"] == "c_double":
+            floating[f], f = a["value"], f + 1
+        elif a["type"] == "c_float":
+            floating[f], f = struct.unpack("d", struct.pack("ff", a["value"], 0.0))[0], f + 1
         else:
-            given.append(getattr(ctypes, a["type"])(a["value"]))
-    function(*given)
+            whole[i], i = getattr(ctypes, a["type"])(a["value"]).value or 0, i + 1
+    function = ctypes.cast(library[call["function"]], ctypes.c_void_p)
+    caller.call(function, whole, floating)
 """

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from kernelwright.harness import elf
+from kernelwright.harness import inline_cpp
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.counters import callgrind, cuda_ahead, hardware, recording
 from kernelwright.harness.counters.counters import Counters
@@ -135,7 +136,9 @@ def _replayed(folder: Path, nursery: Nursery) -> Counters:
     read = (*python_folders(), str(folder / "builds"), str(Path(sys.executable).parent))
     cage = Cage(str(scratch), read, disk=None, cpu_seconds=callgrind.SECONDS, user=_owner(scratch))
     log = folder / "callgrind.log"
-    pid = nursery.run(cage, callgrind.command(scratch, functions), log)
+    caller = folder / "builds" / "caller.so"
+    shutil.copyfile(inline_cpp.build_here(callgrind.CALLER, ()), caller)
+    pid = nursery.run(cage, callgrind.command(scratch, functions, caller), log)
     end = nursery.reap(pid, callgrind.SECONDS)
     output = scratch / callgrind.OUTPUT
     if end.status != 0 or not output.is_file() or output.is_symlink():
@@ -146,14 +149,8 @@ def _replayed(folder: Path, nursery: Nursery) -> Counters:
         )
     if output.stat().st_size > _LARGEST_OUTPUT:
         raise ValueError("callgrind wrote too much")
-    places = {str(path): elf.places(path.read_bytes()) for path in _libraries(folder)}
     text = output.read_text(errors="replace")
-    return callgrind.counted(text, functions, len(told["calls"]), places)
-
-
-def _libraries(folder: Path) -> Iterator[Path]:
-    """What was built for a worker."""
-    return (folder / "builds").glob("**/*.so")
+    return callgrind.counted(text, functions, len(told["calls"]))
 
 
 def _owner(scratch: Path) -> int | None:

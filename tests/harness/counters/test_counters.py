@@ -92,14 +92,3 @@ def test_callgrind_counts_a_function_with_what_it_calls():
     assert kernel.values["data_reads"].value == 3
     with pytest.raises(ValueError, match="no instruction"):
         callgrind.counted(text, ("absent",), 1)
-
-
-def test_callgrind_counts_a_function_whose_name_it_did_not_see_by_its_place():
-    text = (
-        "events: Ir\nob=(1) /lib/other.so\nfn=(1) 0x0000000000001100\n0 100\n"
-        "cob=(2) /builds/k.so\ncfn=(2) 0x0000000000001100\ncalls=1 0\n0 9\n"
-        "ob=(2)\nfn=(2)\n0 9\nfn=(3) 0x0000000000001200\n0 50\n"
-    )
-    places = {"/builds/k.so": {"scale": 0x1100, "other": 0x1200}}
-    (kernel,) = callgrind.counted(text, ("scale",), 1, places).kernels
-    assert kernel.values["instructions"].value == 9
