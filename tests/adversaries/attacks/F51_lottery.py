@@ -1,7 +1,7 @@
 """Wrong once in ten calls.
 
 line: F51
-expect: wrong_value stale_output
+expect: wrong_value stale_output stale_weights
 """
 
 import random
