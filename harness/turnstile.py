@@ -8,6 +8,7 @@ Whoever waits to be alone keeps the door shut, so that a stream of workers canno
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import functools
 import os
@@ -19,13 +20,27 @@ ROOM = "KERNELWRIGHT_TURNSTILE"
 """Environment: the path of the room that this process shares with others."""
 
 
+def files(path: Path) -> tuple[Path, Path]:
+    """The files of a room: its door, and the room itself."""
+    return path.with_name(f"{path.name}.door"), path.with_name(f"{path.name}.room")
+
+
+def _opened(path: Path) -> IO[str]:
+    """Open for a lock, which needs no right to write where the file is there."""
+    try:
+        return path.open("a")
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES):
+            raise
+        return path.open()
+
+
 class Turnstile:
     """One room, for all processes that name the same `path`. Not for several threads."""
 
     def __init__(self, path: Path) -> None:
         """Files `path`.door and `path`.room are made where they are not there yet."""
-        self._door = path.with_name(f"{path.name}.door").open("a")
-        self._room = path.with_name(f"{path.name}.room").open("a")
+        self._door, self._room = map(_opened, files(path))
         self._inside = 0
 
     def close(self) -> None:

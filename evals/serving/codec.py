@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from kernelwright.evals.serving.messages import Opened, Reply, Request, What
 from kernelwright.harness.candidate import Candidate
@@ -75,17 +75,18 @@ def reply_from(what: What, data: bytes) -> Reply:
 
 @functools.cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+    """Of a tuple of one, since what keeps NaN and infinities cannot be said of a dataclass alone."""
+    return TypeAdapter(tuple[kind], config=ConfigDict(ser_json_inf_nan="constants"))
 
 
 def _dumped(kind: Any, value: Any) -> Any:
-    return _adapter(kind).dump_python(value, mode="json")
+    return _adapter(kind).dump_python((value,), mode="json")[0]
 
 
 def _loaded(kind: Any, value: Any) -> Any:
     """As it was. Raises ValueError."""
     try:
-        return _adapter(kind).validate_python(value)
+        return _adapter(kind).validate_python((value,))[0]
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -106,7 +106,7 @@ class Examiner:
                     progress(*answer.progress)
         except (Lost, ValidationError) as error:
             self._hang_up()
-            raise TaskError(f"{task.path or task.name}: behind the fence: {error}") from error
+            raise _at_fault(task, str(error)) from error
         if answer.fault is not None:
             raise TaskError(answer.fault)
         return answer.result
@@ -122,8 +122,12 @@ def _own(task: Task, answer: object, kind: TypeAdapter[T]) -> T:
     try:
         found = kind.validate_python(answer)
     except ValidationError as error:
-        raise TaskError(f"{task.path or task.name}: behind the fence: {error}") from error
+        raise _at_fault(task, str(error)) from error
     record = found.record if isinstance(found, Checked) else found
     if isinstance(record, AuditRecord) and (record.task, record.hash) != (task.name, task.hash):
-        raise TaskError(f"{task.path or task.name}: behind the fence: an audit of another task")
+        raise _at_fault(task, "an audit of another task")
     return found
+
+
+def _at_fault(task: Task, why: str) -> TaskError:
+    return TaskError(f"{task.path or task.name}: behind the fence: {why.splitlines()[0]}")

@@ -13,13 +13,12 @@ from pathlib import Path
 
 from kernelwright.evals.serving.evaluator import ServedEvaluator
 from kernelwright.evals.serving.process import ServerProcess
-from kernelwright.harness import casebook, evaluate
+from kernelwright.harness import casebook, evaluate, turnstile
 from kernelwright.harness.builds import cache_folder
 from kernelwright.harness.candidate import Candidate
 from kernelwright.harness.inline_cpp import BuildError
 from kernelwright.harness.peaks import device_facts
 from kernelwright.harness.sandbox.fence import MARK, Fence
-from kernelwright.harness.turnstile import ROOM
 from kernelwright.harness.vetting import foreign, vet
 from kernelwright.tasks import audits
 from kernelwright.tasks.task import Task
@@ -64,12 +63,12 @@ def fenced_in(task: Task) -> bool:
 
 def fence_around(task: Task, threads: int | None = None) -> Fence:
     """What has to be inside to judge a task: its file, what is known of it, and the room of who is timed."""
-    beside = [task.path, task.path.with_suffix(".cases.json")] if task.path else []
-    room = os.environ.get(ROOM)
+    needed = [task.path, task.path.with_suffix(".cases.json")] if task.path else []
+    if turnstile.named() is not None:  # which makes the files; they are held, not written
+        needed += turnstile.files(Path(os.environ[turnstile.ROOM]))
     return Fence(
-        read=tuple(str(path.resolve()) for path in beside if path.is_file()),
-        write=(str(Path(room).resolve().parent),) if room else (),
-        files={**_peaks(threads), **_known(task)},
+        tuple(str(path.resolve()) for path in needed if path.is_file()),
+        {**_peaks(threads), **_known(task)},
     )
 
 

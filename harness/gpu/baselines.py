@@ -56,7 +56,7 @@ def _baseline(task: Task, name: str, seconds: float = 60.0) -> Baseline:
 _WRAPPER = '''
 
 
-class Baseline(Model):  # noqa
+class Baseline(Model):
     """The model above, run in another way."""
 
     def forward(self, *arguments):

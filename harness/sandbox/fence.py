@@ -49,15 +49,15 @@ class Fence:
     """What is inside beside Python, this package and the system's libraries. Paths are absolute."""
 
     read: tuple[str, ...] = ()
-    write: tuple[str, ...] = ()
-    """Folders that are there."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Text of files that are laid into the scratch folder, by their paths in it."""
 
     def command(self, module: str, *arguments: str) -> list[str]:
         """The command that runs a module inside. Its descriptors are handed on."""
         spec = json.dumps(asdict(self) | {"namespaces": level().namespaces})
-        return [sys.executable, "-m", __name__, spec, module, *arguments]
+        with tempfile.NamedTemporaryFile("w", prefix="kernelwright-", delete=False) as told:
+            told.write(spec)  # longer than an argument may be; who reads it removes it
+        return [sys.executable, "-m", __name__, told.name, module, *arguments]
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
@@ -68,9 +68,10 @@ def environment(given: Mapping[str, str]) -> dict[str, str]:
 
 def main() -> int:
     """Enter, and be the module."""
-    spec = json.loads(sys.argv[1])
-    module, *arguments = sys.argv[2:]
-    fence = Fence(tuple(spec["read"]), tuple(spec["write"]), spec["files"])
+    told, module, *arguments = sys.argv[1:]
+    spec = json.loads(Path(told).read_text(encoding="utf-8"))
+    Path(told).unlink()
+    fence = Fence(tuple(spec["read"]), spec["files"])
     die_with_parent(os.getppid())
     with ExitStack() as stack:
         room = Path(tempfile.mkdtemp(prefix="kernelwright-fence-"))
@@ -140,7 +141,6 @@ def _alone(job: Callable[[], int], fence: Fence, scratch: Path, root: Path) -> i
             size=_SCRATCH_BYTES,
             owner=os.geteuid(),
             mode=0o711,
-            write=fence.write,
         )
         return _relay(_forked(job))
 
@@ -149,7 +149,8 @@ def _alone(job: Callable[[], int], fence: Fence, scratch: Path, root: Path) -> i
 
 def _restricted(job: Callable[[], int], fence: Fence, scratch: Path) -> int:
     read = [*SYSTEM, "/proc", *python_folders(), *package_folders(), *fence.read]
-    landlock.restrict(read, [str(scratch), *fence.write], DEVICES)
+    if not landlock.restrict(read, [str(scratch)], DEVICES):
+        os.write(2, b"kernelwright: no fence keeps tasks of others from your files here\n")
     if seccomp.available():
         seccomp.install(seccomp.offline())
     return job()

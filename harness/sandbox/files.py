@@ -44,12 +44,11 @@ def shut_in(
     size: int | None,
     owner: int,
     mode: int = 0o700,
-    write: Sequence[str] = (),
 ) -> None:
     """Make `root` (an empty folder) the root of a tree with `read`, `devices`, `scratch` and /proc.
 
     `size`: bytes that the scratch folder may hold in memory; None leaves it the folder that it is.
-    `mode` is the scratch folder's; `write` are further folders that may be written.
+    `mode` is the scratch folder's.
     """
     make_private()
     mount("none", root, "tmpfs", _NOSUID, "mode=755,size=1m,nr_inodes=4k")
@@ -60,15 +59,14 @@ def shut_in(
     for path in hidden:
         if Path(root + path).is_dir():
             mount("none", root + path, "tmpfs", _NOSUID, "mode=755,size=4k")
-    for path in (scratch, *write):
-        Path(root + path).mkdir(parents=True, exist_ok=True)
+    Path(root + scratch).mkdir(parents=True, exist_ok=True)
     Path(root + "/proc").mkdir(exist_ok=True)
     _set_attributes(root, on=_RDONLY | _NOSUID)
     mount("proc", root + "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
-    for path in (*write, *([scratch] if size is None else [])):
-        mount(path, root + path, None, _BIND)
-        _set_attributes(root + path, off=_RDONLY)
-    if size is not None:
+    if size is None:
+        mount(scratch, root + scratch, None, _BIND)
+        _set_attributes(root + scratch, off=_RDONLY)
+    else:
         options = f"mode={mode:o},size={size},nr_inodes={MOST_FILES},uid={owner},gid={owner}"
         mount("none", root + scratch, "tmpfs", _NOSUID | _NODEV, options)
     os.chdir(root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -56,6 +57,11 @@ def test_a_request_arrives_as_it_was(request_: Request) -> None:
 )
 def test_a_reply_arrives_as_it_was(what: What, value: Any) -> None:
     assert reply_from(what, reply_bytes(what, Reply(value))).result() == value
+
+
+def test_special_values_of_a_finding_stay_what_they_are() -> None:
+    told = replace(TOLD, findings=(Finding("wrong_value", "off", detail={"got": math.inf}),))
+    assert reply_from("evaluate", reply_bytes("evaluate", Reply(told))).result() == told
 
 
 def test_a_fault_arrives_as_it_was() -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from kernelwright.harness.sandbox import level
 from kernelwright.harness.sandbox.fence import Fence, environment
+from kernelwright.harness.turnstile import Turnstile, files
 
 needs_namespaces = pytest.mark.skipif(
     not level().namespaces, reason=f"no namespaces here: {level().no_namespaces}"
@@ -33,7 +34,7 @@ class Probe:
         text = "import json\nsaid = {}\n" + textwrap.dedent(code) + "\nprint(json.dumps(said))\n"
         (self._folder / "probe.py").write_text(text)
         read = (*fence.read, str(self._folder))
-        return Fence(read, fence.write, fence.files).command("probe")
+        return Fence(read, fence.files).command("probe")
 
     def environment(self) -> dict[str, str]:
         return environment({**os.environ, "PYTHONPATH": str(self._folder)})
@@ -93,9 +94,13 @@ said["keys"] = [k for k, v in os.environ.items() if "sk-" in v]
 def test_what_was_handed_in_is_there_and_scratch_can_be_written(
     probe: Probe, tmp_path: Path
 ) -> None:
-    given, shared = tmp_path / "given.py", tmp_path / "shared"
+    given = tmp_path / "given.py"
     given.write_text("x = 1")
-    shared.mkdir()
+    room = tmp_path / "batch" / ".turnstile"
+    room.parent.mkdir()
+    others = room.parent / "record.json"
+    others.write_text("mine")
+    Turnstile(room).close()
     said = probe(
         f"""{TRIES}
 import tempfile
@@ -103,16 +108,20 @@ from pathlib import Path
 said["given"] = Path({str(given)!r}).read_text()
 tried("changed", lambda: Path({str(given)!r}).write_text("y"))
 said["laid"] = Path(os.environ["KERNELWRIGHT_CACHE"], "known.json").read_text()
-Path({str(shared)!r}, "lock").write_text("held")
+from kernelwright.harness.turnstile import Turnstile
+with Turnstile(Path({str(room)!r})).alone():
+    said["beside"] = sorted(os.listdir({str(room.parent)!r}))
+tried("filled", lambda: Path({str(files(room)[0])!r}).write_text("much"))
 Path(tempfile.gettempdir(), "own").write_text("z")
 said["cwd"] = os.listdir(".")
 """,
-        Fence((str(given),), (str(shared),), {"cache/known.json": "{}"}),
+        Fence((str(given), *map(str, files(room))), {"cache/known.json": "{}" + " " * (1 << 18)}),
     )
     assert said["given"] == "x = 1" and given.read_text() == "x = 1"
     assert said["changed"].endswith("Error")
-    assert said["laid"] == "{}" and "own" in said["cwd"]
-    assert (shared / "lock").read_text() == "held"
+    assert said["laid"].strip() == "{}" and "own" in said["cwd"]
+    assert said["beside"] == [".turnstile.door", ".turnstile.room"]
+    assert said["filled"].endswith("Error") and others.read_text() == "mine"
 
 
 @needs_namespaces

@@ -142,9 +142,9 @@ def judge(
     bundle: Bundle, task: Task, threads: int | None, seed: int | None
 ) -> tuple[Verdict, DeviceFacts]:
     """The final judgement of the champion, here. Raises TaskError and HarnessError."""
-    from kernelwright.harness.evaluate import Evaluator
+    from kernelwright.evals.serving.fenced import judge_of
 
-    with Evaluator(task, threads=threads, seed=seed) as evaluator:
+    with judge_of(task, threads=threads, seed=seed) as evaluator:
         return evaluator.evaluate(bundle.kernel, effort="final"), evaluator.facts
 
 
