@@ -1,6 +1,7 @@
 """A task as a graph of ATen operators: what goes in, what is computed, what comes out.
 
-The reference runs here, in this process, as any reference does. Parameters and saved buffers become
+The reference runs here, in this process; a stranger's is traced behind a fence
+(`evals/serving/proposer.py`). Parameters and saved buffers become
 inputs under their names in `state_dict`; tensors that are not saved become constants, and must not
 depend on the seed, because a candidate could not know them.
 """

@@ -52,9 +52,9 @@ def players(
 
     def coder(spec: str) -> Coder:
         if spec == BUILTIN:
-            from kernelwright.agents.builtin.builtin import BuiltinCoder
+            from kernelwright.evals.serving.proposer import FencedCoder
 
-            return BuiltinCoder()
+            return FencedCoder()
         from kernelwright.agents.llm_roles import ModelCoder
 
         return ModelCoder(models[spec])

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from kernelwright.agents.roles import Brief
 from kernelwright.evals.serving.examiner import Examiner
 from kernelwright.evals.serving.fenced import fenced_in, judge_of
+from kernelwright.evals.serving.proposer import FencedCoder
 from kernelwright.harness.candidate import Candidate
+from kernelwright.harness.device import DeviceFacts
 from kernelwright.harness.peaks import device_facts
 from kernelwright.tasks.audits import recorded
 from kernelwright.tasks.errors import TaskError
@@ -77,6 +80,24 @@ def test_one_that_attacks_after_its_vetting_reaches_nothing_of_the_user(
     with judge_of(task) as judge:
         verdict = judge.evaluate(Candidate(KERNEL, "python"))
     assert verdict.accepted and not target.exists()
+
+
+@pytest.mark.slow
+def test_the_built_in_model_traces_it_behind_the_fence_too(tmp_path: Path) -> None:
+    marker = tmp_path / "harmed"
+    harm = f"""try:
+            open({str(marker)!r}, "w")
+        except OSError:
+            return
+        raise RuntimeError("no fence")"""
+    source = TASK.replace("HARM", harm)
+    source = source.replace('if "KERNELWRIGHT_FENCED" in os.environ:', "if True:")
+    path = tmp_path / "strange.py"
+    path.write_text(source)
+    brief = Brief(load_task(str(path)), DeviceFacts("cpu", "any", 2), "cpp", 0, 0)
+    (candidate,) = FencedCoder().propose(brief).candidates
+    assert "class ModelNew" in candidate.source
+    assert not marker.exists()
 
 
 @pytest.mark.slow
